@@ -1,0 +1,1 @@
+//! Drives the client core natively: profile, sealed redb store, socket.

@@ -1,0 +1,1 @@
+//! The household's engines: segment log, fjall stores, in-process and remote routing.

@@ -1,0 +1,1 @@
+//! Deterministic in-memory adapters, nastier than the engines.

@@ -1,0 +1,1 @@
+//! Access tokens: issuing, JWKS, strict verification, revocations.

@@ -1,0 +1,1 @@
+//! Config to chosen adapters: the only crate that names them all.

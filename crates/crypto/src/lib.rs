@@ -1,0 +1,1 @@
+//! Derivations, signatures, sealing, padding, proofs of work: sans-I/O, WASM-safe.

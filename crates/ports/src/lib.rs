@@ -1,0 +1,1 @@
+//! Object-safe ports, clock and randomness, and the contract suites.

@@ -1,0 +1,1 @@
+//! Generated messages of proto/ and their conversions to types.

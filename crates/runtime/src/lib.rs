@@ -1,0 +1,1 @@
+//! Config, telemetry, lifecycle, server and channel builders, the in-process channel.

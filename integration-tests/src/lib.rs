@@ -1,0 +1,1 @@
+//! Scenarios through the public SDK against real processes.

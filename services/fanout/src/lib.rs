@@ -1,0 +1,1 @@
+//! The envelope log and its fold: submit, order, deliver.

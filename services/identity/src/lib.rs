@@ -1,0 +1,1 @@
+//! Accounts, devices, logins, names, key packages.

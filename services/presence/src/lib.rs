@@ -1,0 +1,1 @@
+//! Leases: which device is on which gateway.

@@ -1,0 +1,1 @@
+//! The one binary: any role, several, or all.
