@@ -1,0 +1,82 @@
+//! The envelope log: durable, partitioned, ordered within a partition.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use xchat_types::{ConversationId, LogId, Millis, Offset, PartitionId};
+
+use crate::PortResult;
+
+/// One record to append.
+#[derive(Clone, Debug)]
+pub struct Append {
+    pub partition: PartitionId,
+    /// Stands in the log frame (the Kafka key), so that an undecodable record has its place.
+    pub conversation: ConversationId,
+    pub record: Bytes,
+}
+
+/// Where and when a record was made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    pub offset: Offset,
+    pub appended_at: Millis,
+}
+
+/// One record as read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub partition: PartitionId,
+    pub offset: Offset,
+    pub appended_at: Millis,
+    pub conversation: ConversationId,
+    pub record: Bytes,
+}
+
+/// The readable span of a partition: `start ≤ offset < end`; offsets may have gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub start: Offset,
+    pub end: Offset,
+}
+
+/// A log of a fixed number of partitions.
+#[async_trait]
+pub trait EventLog: Send + Sync + fmt::Debug {
+    /// Names this log's contents: under another id no stored offset means anything.
+    fn log_id(&self) -> LogId;
+
+    fn partitions(&self) -> u32;
+
+    /// Appends each record durably (acks=all; embedded: after fsync, shared by all that wait).
+    /// `Ok` is ACCEPTED. `Unavailable` means unknown: the record may be there, and a retry may
+    /// double it, which the fold's counters absorb. Records of one call to one partition keep
+    /// their order. Cancel-safe in the same sense: a dropped call means unknown.
+    async fn append(&self, records: Vec<Append>) -> Vec<PortResult<Appended>>;
+
+    /// Reads records at or above the positions of the partitions asked for, in order within each,
+    /// at most about `max_bytes` (at least one record if there is any). Waits up to `wait` for the
+    /// first one. The next position of a partition is its last entry's offset + 1.
+    async fn read(
+        &self,
+        positions: &[(PartitionId, Offset)],
+        max_bytes: usize,
+        wait: Duration,
+    ) -> PortResult<Vec<Entry>>;
+
+    async fn span(&self, partition: PartitionId) -> PortResult<Span>;
+
+    /// When the oldest record at or above `from` was appended; `None` if there is none.
+    async fn oldest_at(&self, partition: PartitionId, from: Offset) -> PortResult<Option<Millis>>;
+
+    /// Notes how far the fold has got: the next offset to read. A hint that may be lost or lag;
+    /// the checkpoint in the store decides.
+    async fn commit(&self, positions: &[(PartitionId, Offset)]) -> PortResult<()>;
+
+    /// The last committed hint.
+    async fn committed(&self, partition: PartitionId) -> PortResult<Option<Offset>>;
+
+    /// Allows the log to delete what lies below the position and is older than `before`.
+    async fn release(&self, below: &[(PartitionId, Offset)], before: Millis) -> PortResult<()>;
+}

@@ -1,0 +1,34 @@
+//! Which device is on which gateway. Hints only: losing all of them costs latency, no message.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use xchat_types::DeviceId;
+
+use crate::PortResult;
+
+/// A device's one connection. The connection id grows with each connection of the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub device: DeviceId,
+    /// Address of the gateway's gRPC.
+    pub gateway: String,
+    pub connection: u64,
+}
+
+/// Leases on routes.
+#[async_trait]
+pub trait Routing: Send + Sync + fmt::Debug {
+    /// Sets the route unless the stored connection id is higher; `false` if it is.
+    async fn set(&self, route: &Route, lease_ms: u64) -> PortResult<bool>;
+
+    /// Prolongs leases; returns the devices whose live route is not the given connection. A lease
+    /// that has run out but was not taken over is set again.
+    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Vec<DeviceId>>;
+
+    /// Removes the route if it is still this connection's.
+    async fn remove(&self, route: &Route) -> PortResult<()>;
+
+    /// Live routes of the devices that have one, in one pipelined read. Never cached by callers.
+    async fn lookup(&self, devices: &[DeviceId]) -> PortResult<Vec<Route>>;
+}
