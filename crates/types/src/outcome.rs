@@ -100,6 +100,9 @@ impl Outcome {
 
 /// First eight bytes of a digest: what a sender row keeps to tell a retry from a cloned store.
 pub fn digest_prefix(digest: &Digest) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
-    [a, b, c, d, e, f, g, h]
+    let mut prefix = [0; 8];
+    for (to, from) in prefix.iter_mut().zip(digest.as_bytes()) {
+        *to = *from;
+    }
+    prefix
 }
