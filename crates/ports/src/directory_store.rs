@@ -53,6 +53,14 @@ pub trait DirectoryStore: Send + Sync + fmt::Debug {
     /// `Conflict`.
     async fn create_account(&self, account: AccountId, value: Bytes) -> PortResult<()>;
     async fn read_account(&self, account: AccountId) -> PortResult<Option<Bytes>>;
+    /// Replaces an account's value if the stored one is `expected`; `false` if it is not, or if
+    /// there is no such account. An adapter resolves unknown outcomes before it answers.
+    async fn swap_account(
+        &self,
+        account: AccountId,
+        expected: Bytes,
+        value: Bytes,
+    ) -> PortResult<bool>;
 
     /// Writes a device row and its way back from the device id.
     async fn write_device(
@@ -72,7 +80,8 @@ pub trait DirectoryStore: Send + Sync + fmt::Debug {
         now: Millis,
     ) -> PortResult<NameClaim>;
     async fn read_name(&self, name: NameHash) -> PortResult<Option<NameRow>>;
-    /// Starts the quarantine of a name that the account holds; else nothing.
+    /// Starts the quarantine of a name that the account holds; else nothing: a quarantine that
+    /// has begun keeps its end.
     async fn release_name(
         &self,
         name: NameHash,
