@@ -1,0 +1,56 @@
+//! Channels between services: the same generated client over TCP, or over an in-memory stream
+//! into the same server when both roles live in one process.
+//!
+//! tonic sets no limits by itself; both builders here do: 5 s for a call, 256 streams, keepalive
+//! 30 s / 10 s, a connection age, and [`MAX_MESSAGE_BYTES`] for every generated client and
+//! server (`max_decoding_message_size`, which tonic only offers there).
+
+mod dialer;
+mod in_process;
+
+use std::time::Duration;
+
+use tonic::transport::{Endpoint, Server};
+
+pub use dialer::{Address, Dialer};
+pub use in_process::{Incoming, in_process, pair};
+pub use tonic::transport::Channel;
+
+/// Deadline of a call between services.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+/// Largest message between services, to be set on each generated client and server.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
+const STREAMS: u32 = 256;
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECTION_AGE: Duration = Duration::from_secs(600);
+const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(30);
+
+/// A lazy channel to another process: connects at the first call and again after each loss.
+pub fn remote(address: &Address) -> Channel {
+    limits(address.endpoint()).connect_lazy()
+}
+
+fn limits(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .timeout(DEADLINE)
+        .connect_timeout(DEADLINE)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+}
+
+/// A gRPC server with the limits set. A bidirectional stream is not bound by the deadline: only
+/// the time to its response headers is.
+pub fn server() -> Server {
+    Server::builder()
+        .timeout(DEADLINE)
+        .max_concurrent_streams(STREAMS)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_connection_age(CONNECTION_AGE)
+        .max_connection_age_grace(CONNECTION_AGE_GRACE)
+        .tcp_nodelay(true)
+}

@@ -1,0 +1,114 @@
+//! What a service crate hands over to be run.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A future that a worker or a drain hook is made of.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+
+/// Everything a service is at run time: nothing runs until the lifecycle starts it.
+#[derive(Debug)]
+pub struct ServiceParts {
+    /// Role name in logs, health and configuration.
+    pub name: &'static str,
+    /// gRPC services, if it serves any.
+    pub routes: Option<tonic::service::Routes>,
+    /// Routes of the public listener: the edge alone has them.
+    pub http: Option<axum::Router>,
+    pub workers: Vec<Worker>,
+    pub health: Health,
+    pub drain: Option<Drain>,
+}
+
+impl ServiceParts {
+    /// A service that is healthy from the start, without workers.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            routes: None,
+            http: None,
+            workers: Vec::new(),
+            health: Health::serving(),
+            drain: None,
+        }
+    }
+}
+
+type Run = Box<dyn FnOnce(CancellationToken) -> BoxFuture<anyhow::Result<()>> + Send>;
+
+/// A long-running task. One that ends with an error or a panic ends the process.
+pub struct Worker {
+    pub name: &'static str,
+    pub run: Run,
+}
+
+impl Worker {
+    /// The token is cancelled when the process stops; the worker then has the grace to finish.
+    pub fn new<F, T>(name: &'static str, run: F) -> Self
+    where
+        F: FnOnce(CancellationToken) -> T + Send + 'static,
+        T: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        Self {
+            name,
+            run: Box::new(move |stop| Box::pin(run(stop))),
+        }
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs once, before the workers are told to stop: the edge tells its sockets to reconnect
+/// elsewhere. Bounded by the drain time of the configuration.
+pub struct Drain(pub(crate) Box<dyn FnOnce() -> BoxFuture<()> + Send>);
+
+impl Drain {
+    pub fn new<F, T>(run: F) -> Self
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        Self(Box::new(move || Box::pin(run())))
+    }
+}
+
+impl fmt::Debug for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Drain")
+    }
+}
+
+/// Whether a service can serve now. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct Health(Arc<watch::Sender<bool>>);
+
+impl Health {
+    pub fn serving() -> Self {
+        Self(Arc::new(watch::Sender::new(true)))
+    }
+
+    /// Not serving until [`Health::set`] says otherwise; the process is not ready before.
+    pub fn starting() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+
+    pub fn set(&self, serving: bool) {
+        self.0.send_replace(serving);
+    }
+
+    pub fn is_serving(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+        self.0.subscribe()
+    }
+}
