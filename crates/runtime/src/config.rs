@@ -25,9 +25,7 @@ pub use value::{ByteSize, HumanDuration, Secret};
 /// Implementors are `#[serde(deny_unknown_fields, default)]`; the doc comment of each field is
 /// its documentation in the example file and the schema. Every key must be serialised, also
 /// when it is `None`: what the defaults do not hold is an unknown key.
-pub trait Section:
-    Serialize + DeserializeOwned + Default + JsonSchema + Debug + Clone
-{
+pub trait Section: Serialize + DeserializeOwned + Default + JsonSchema + Debug + Clone {
     /// Its key in the file.
     const NAME: &'static str;
 

@@ -7,7 +7,8 @@
 pub mod ambient;
 pub mod channel;
 pub mod config;
-
+pub mod http;
+pub mod lifecycle;
 
 pub mod limits;
 pub mod service;

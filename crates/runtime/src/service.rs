@@ -88,27 +88,51 @@ impl fmt::Debug for Drain {
 
 /// Whether a service can serve now. Clones share one state.
 #[derive(Clone, Debug)]
-pub struct Health(Arc<watch::Sender<bool>>);
+pub struct Health(Arc<watch::Sender<State>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Starting,
+    Serving,
+    /// The process stops: for ever.
+    Closed,
+}
 
 impl Health {
     pub fn serving() -> Self {
-        Self(Arc::new(watch::Sender::new(true)))
+        Self(Arc::new(watch::Sender::new(State::Serving)))
     }
 
     /// Not serving until [`Health::set`] says otherwise; the process is not ready before.
     pub fn starting() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
+        Self(Arc::new(watch::Sender::new(State::Starting)))
     }
 
+    /// Changes nothing once the process has begun to stop.
     pub fn set(&self, serving: bool) {
-        self.0.send_replace(serving);
+        let new = if serving {
+            State::Serving
+        } else {
+            State::Starting
+        };
+        self.0.send_if_modified(|state| {
+            let change = *state != State::Closed && *state != new;
+            if change {
+                *state = new;
+            }
+            change
+        });
     }
 
     pub fn is_serving(&self) -> bool {
-        *self.0.borrow()
+        *self.0.borrow() == State::Serving
     }
 
-    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+    pub(crate) fn close(&self) {
+        self.0.send_replace(State::Closed);
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
         self.0.subscribe()
     }
 }

@@ -165,7 +165,10 @@ mod tests {
         tasks.soft().cancelled().await;
         assert!(tasks.stop(Duration::from_secs(60)).await);
         let death = tasks.death().unwrap();
-        assert_eq!((death.task, death.cause.as_str()), ("bad", "panicked: on purpose"));
+        assert_eq!(
+            (death.task, death.cause.as_str()),
+            ("bad", "panicked: on purpose")
+        );
     }
 
     #[tokio::test]

@@ -131,7 +131,13 @@ mod tests {
     fn an_address_has_a_scheme_a_host_and_a_port() {
         assert!("http://127.0.0.1:8431".parse::<Address>().is_ok());
         assert!("http://[::1]:8431".parse::<Address>().is_ok());
-        for bad in ["127.0.0.1:8431", "https://a:1", "http://a", "http://a:x", "http://:1 2"] {
+        for bad in [
+            "127.0.0.1:8431",
+            "https://a:1",
+            "http://a",
+            "http://a:x",
+            "http://:1 2",
+        ] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
     }

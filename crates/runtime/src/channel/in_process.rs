@@ -5,7 +5,10 @@ use std::{io, time::Duration};
 use hyper_util::rt::TokioIo;
 use tokio::{io::DuplexStream, sync::mpsc};
 use tokio_stream::{StreamExt, wrappers::UnboundedReceiverStream};
-use tonic::{service::Routes, transport::{Channel, Endpoint}};
+use tonic::{
+    service::Routes,
+    transport::{Channel, Endpoint},
+};
 
 use super::{limits, server};
 use crate::Tasks;

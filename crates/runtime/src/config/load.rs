@@ -85,7 +85,11 @@ impl Refusal {
                 hint.map(|name| format!("did you mean {name}?")),
             ),
             Self::IsSection => ("is a section, not a value".to_owned(), None, None),
-            Self::Value(what) => (what, Some(shown(&setting.raw, node)), node.and_then(schema::allowed)),
+            Self::Value(what) => (
+                what,
+                Some(shown(&setting.raw, node)),
+                node.and_then(schema::allowed),
+            ),
         };
         Mistake {
             key: setting.key(),

@@ -48,7 +48,10 @@ pub fn example<C: Section>(introduction: &str) -> String {
             comment(&mut text, schema::description(node).unwrap_or_default());
             if value.is_null() {
                 let allowed = schema::allowed(node).unwrap_or_else(|| "a value".to_owned());
-                comment(&mut text, &format!("Not set by default. Allowed: {allowed}."));
+                comment(
+                    &mut text,
+                    &format!("Not set by default. Allowed: {allowed}."),
+                );
                 text.push_str(&format!("#{name} =\n"));
             } else {
                 text.push_str(&format!("#{name} = {}\n", toml_value(value)));
@@ -92,7 +95,10 @@ fn heading(text: &mut String, path: &[String]) {
         return;
     }
     if !text.is_empty() && !text.ends_with("\n\n") && !text.trim_end().ends_with('#') {
-        let last_is_comment = text.lines().last().is_some_and(|line| line.starts_with("# "));
+        let last_is_comment = text
+            .lines()
+            .last()
+            .is_some_and(|line| line.starts_with("# "));
         if !last_is_comment {
             text.push('\n');
         }

@@ -79,7 +79,12 @@ fn type_name(schema: &Value) -> Option<&str> {
 
 fn variants(schema: &Value) -> Option<Vec<String>> {
     if let Some(list) = schema.get("enum").and_then(Value::as_array) {
-        return Some(list.iter().filter(|v| !v.is_null()).map(Value::to_string).collect());
+        return Some(
+            list.iter()
+                .filter(|v| !v.is_null())
+                .map(Value::to_string)
+                .collect(),
+        );
     }
     let list = schema.get("oneOf")?.as_array()?;
     list.iter()

@@ -206,7 +206,9 @@ impl Secret {
         }
         let Some(path) = file else { return Ok(None) };
         let text = std::fs::read_to_string(path)?;
-        Ok(Some(SecretString::from(text.lines().next().unwrap_or_default())))
+        Ok(Some(SecretString::from(
+            text.lines().next().unwrap_or_default(),
+        )))
     }
 }
 

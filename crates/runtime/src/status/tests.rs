@@ -46,9 +46,15 @@ fn a_status_that_no_service_made_gets_the_reason_that_fits() {
     for (status, reason) in [
         (Status::deadline_exceeded("x"), Reason::Timeout),
         (Status::cancelled("Timeout expired"), Reason::Timeout),
-        (Status::unavailable("tcp connect error"), Reason::Unavailable),
+        (
+            Status::unavailable("tcp connect error"),
+            Reason::Unavailable,
+        ),
         (Status::unknown("h2 protocol error"), Reason::Unavailable),
-        (Status::out_of_range("decoded message too large"), Reason::TooLarge),
+        (
+            Status::out_of_range("decoded message too large"),
+            Reason::TooLarge,
+        ),
         (Status::unimplemented(""), Reason::Internal),
         (
             Status::with_details(tonic::Code::Internal, "", Bytes::from_static(b"\xff\xff")),
