@@ -123,7 +123,7 @@ impl Certificate {
         })
     }
 
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(self) -> Vec<u8> {
         [self.signed.as_slice(), self.signature.as_bytes()].concat()
     }
 

@@ -37,10 +37,12 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// `None` if the parameters are outside of Argon2's bounds.
+    /// `None` if the parameters are outside of Argon2's bounds, or the memory is not there.
     pub(crate) fn new(kib: u32, passes: u32) -> Option<Self> {
         let params = Params::new(kib, passes, 1, Some(32)).ok()?;
-        let blocks = vec![Block::new(); params.block_count()];
+        let mut blocks = Vec::new();
+        blocks.try_reserve_exact(params.block_count()).ok()?;
+        blocks.resize(params.block_count(), Block::new());
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         Some(Self { argon, blocks })
     }
@@ -61,5 +63,32 @@ impl Memory {
     /// After a passphrase: the blocks alone would let a guess be tested.
     pub(crate) fn wipe(mut self) {
         self.blocks.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn argon2id_gives_the_reference_implementations_vector() {
+        // phc-winner-argon2, src/test.c: Argon2id, version 0x13, t = 2, m = 2^16 KiB, p = 1.
+        let mut memory = Memory::new(1 << 16, 2).unwrap();
+        let hash = memory.hash(b"password", b"somesalt").unwrap();
+        assert_eq!(
+            hex::encode(hash.as_slice()),
+            "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7"
+        );
+        let again = memory.hash(b"password", b"somesalt").unwrap();
+        assert_eq!(hash, again, "memory that was used before changes nothing");
+    }
+
+    #[test]
+    fn hkdf_gives_the_standards_vector_without_salt() {
+        // RFC 5869, appendix A.3; its first 32 bytes.
+        assert_eq!(
+            hex::encode(hkdf(&[0x0b; 22], b"").as_slice()),
+            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
+        );
     }
 }

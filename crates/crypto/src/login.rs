@@ -52,7 +52,7 @@ impl LoginTranscript {
         device.verify(Label::Login, &self.to_bytes(), signature)
     }
 
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(self) -> Vec<u8> {
         transcript(self.server, self.device, self.nonce.as_bytes(), self.time)
     }
 }
@@ -77,7 +77,7 @@ impl RefreshTranscript<'_> {
         device.verify(Label::Refresh, &self.to_bytes(), signature)
     }
 
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(self) -> Vec<u8> {
         let token = sha256(&[self.token]);
         transcript(self.server, self.device, &token, self.time)
     }

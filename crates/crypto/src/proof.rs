@@ -57,7 +57,7 @@ pub enum ProofError {
 }
 
 impl Proof {
-    pub fn to_bytes(&self) -> [u8; 16] {
+    pub fn to_bytes(self) -> [u8; 16] {
         ((u128::from(self.nonce) << 64) | u128::from(self.second_nonce)).to_be_bytes()
     }
 

@@ -33,7 +33,7 @@ impl Challenge {
     /// How long a challenge is good for.
     pub const LIFETIME_MS: u64 = 600_000;
 
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(self) -> Vec<u8> {
         [
             self.issued_at.0.to_be_bytes().as_slice(),
             &[self.effort, self.target_bits],
@@ -71,7 +71,7 @@ impl Challenge {
 impl SignedChallenge {
     pub const LEN: usize = Challenge::LEN + Signature::LEN;
 
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(self) -> Vec<u8> {
         [
             self.challenge.to_bytes().as_slice(),
             self.signature.as_bytes(),
