@@ -1,2 +1,75 @@
-//! The program.
-fn main() {}
+//! Guards and generators of this repository; imports nothing of the workspace.
+//!
+//! `cargo run -p xtask -- check` runs every guard; each says what it found and where.
+#![allow(clippy::print_stdout, reason = "a guard's findings are its output")]
+
+mod docs;
+mod proto;
+mod repository;
+mod size;
+mod summary;
+mod tiers;
+mod words;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// All guards, one after the other
+    Check,
+    /// No source file above the hard limit
+    CheckSize,
+    /// Who may import whom
+    CheckTiers,
+    /// Wire and stored formats against the commit in proto/BASELINE
+    CheckProto,
+    /// No machine path, registry host or catch-all file name
+    CheckWords,
+    /// Write the generated sections of the docs
+    Docs {
+        /// Only say whether they are up to date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Pass test output through and end with one summed line
+    TestSummary,
+}
+
+fn main() -> Result<ExitCode> {
+    let findings = match Arguments::parse().command {
+        Command::Check => all()?,
+        Command::CheckSize => size::check()?,
+        Command::CheckTiers => tiers::check()?,
+        Command::CheckProto => proto::check()?,
+        Command::CheckWords => words::check()?,
+        Command::Docs { check } => docs::run(check)?,
+        Command::TestSummary => return summary::run(),
+    };
+    for finding in &findings {
+        println!("{finding}");
+    }
+    Ok(if findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn all() -> Result<Vec<String>> {
+    let mut findings = size::check()?;
+    findings.extend(tiers::check()?);
+    findings.extend(words::check()?);
+    findings.extend(docs::run(true)?);
+    findings.extend(proto::check()?);
+    Ok(findings)
+}
