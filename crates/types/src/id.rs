@@ -34,7 +34,7 @@ macro_rules! id {
 
             /// Lower-case hexadecimal of the whole id. For storage keys and people's own eyes,
             /// never for logs.
-            pub fn to_hex(&self) -> String {
+            pub fn to_hex(self) -> String {
                 hex::encode(self.0)
             }
 
