@@ -24,7 +24,7 @@ pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 const STREAMS: u32 = 256;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-const CONNECTION_AGE: Duration = Duration::from_secs(600);
+const CONNECTION_AGE: Duration = Duration::from_mins(10);
 const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(30);
 
 /// A lazy channel to another process: connects at the first call and again after each loss.

@@ -70,7 +70,7 @@ impl PresenceService for Presence {
         &self,
         request: Request<presence::LookupRoutesRequest>,
     ) -> Result<Response<presence::LookupRoutesResponse>, Status> {
-        let devices = many(request.into_inner().device_ids, decode_device);
+        let devices = many(request.into_inner().device_ids, |id| decode_device(&id));
         let devices = devices.map_err(|error| to_status(&error))?;
         let routes = usecase::lookup_routes(&*self.routing, &devices).await;
         answer(routes, |routes| presence::LookupRoutesResponse {
@@ -101,13 +101,13 @@ fn required_route(route: Option<presence::Route>) -> Result<Route, Error> {
     Ok(decode_route(route.required("route")?)?)
 }
 
-fn decode_device(bytes: Bytes) -> Result<DeviceId, ConvertError> {
-    id(&bytes, "device_id")
+fn decode_device(bytes: &Bytes) -> Result<DeviceId, ConvertError> {
+    id(bytes, "device_id")
 }
 
 fn decode_route(route: presence::Route) -> Result<Route, ConvertError> {
     Ok(Route {
-        device: decode_device(route.device_id)?,
+        device: decode_device(&route.device_id)?,
         gateway: route.gateway,
         connection: route.connection_id,
     })

@@ -11,8 +11,6 @@ mod error;
 mod grpc;
 mod usecase;
 
-use std::sync::Arc;
-
 use xchat_proto::presence::presence_service_server::PresenceServiceServer;
 use xchat_runtime::{ServiceParts, channel::MAX_MESSAGE_BYTES};
 
@@ -25,7 +23,7 @@ pub const NAME: &str = "presence";
 
 /// Wires the service; it has no workers and holds no state of its own.
 pub fn build(config: &Config, deps: Deps) -> ServiceParts {
-    let service = grpc::Presence::new(config.bounds(), Arc::clone(&deps.routing));
+    let service = grpc::Presence::new(config.bounds(), deps.routing);
     let server = PresenceServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     ServiceParts {
         routes: Some(tonic::service::Routes::new(server)),

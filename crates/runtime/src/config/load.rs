@@ -55,7 +55,7 @@ pub fn load<C: Section>(layers: Layers) -> Result<Loaded<C>, Mistakes> {
     if whole {
         let mut found = Mistakes::default();
         config.check(&mut found);
-        for mistake in found.iter_mut() {
+        for mistake in found.as_mut_slice() {
             explain(mistake, &tree, &origins, &schema);
         }
         mistakes.absorb(found);

@@ -56,8 +56,8 @@ impl Mistakes {
         self.list.len()
     }
 
-    pub fn iter(&self) -> std::slice::Iter<'_, Mistake> {
-        self.list.iter()
+    pub fn as_slice(&self) -> &[Mistake] {
+        &self.list
     }
 
     pub(super) fn push(&mut self, mistake: Mistake) {
@@ -73,8 +73,8 @@ impl Mistakes {
         }
     }
 
-    pub(super) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Mistake> {
-        self.list.iter_mut()
+    pub(super) fn as_mut_slice(&mut self) -> &mut [Mistake] {
+        &mut self.list
     }
 
     pub(super) fn sort(&mut self) {

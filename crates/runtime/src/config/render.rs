@@ -7,23 +7,20 @@ use super::{Loaded, Section, schema};
 /// The configuration in force as TOML, each value with who set it; secrets are not shown.
 pub fn print<C: Section>(loaded: &Loaded<C>) -> String {
     let tree = serde_json::to_value(&loaded.config).unwrap_or_default();
-    let mut text = String::new();
+    let mut lines = Lines::default();
     sections(&tree, &mut Vec::new(), &mut |path, section| {
-        heading(&mut text, path);
+        lines.heading("", path);
         for (name, value) in leaves(section) {
-            let key = join(path, name);
-            let origin = loaded
-                .origins
-                .get(&key)
-                .map_or("default".to_owned(), ToString::to_string);
-            if value.is_null() {
-                text.push_str(&format!("#{name} =   # not set\n"));
+            let origin = loaded.origins.get(&join(path, name));
+            let origin = origin.map_or("default".to_owned(), ToString::to_string);
+            lines.push(if value.is_null() {
+                format!("#{name} =   # not set")
             } else {
-                text.push_str(&format!("{name} = {}   # {origin}\n", toml_value(value)));
-            }
+                format!("{name} = {}   # {origin}", toml_value(value))
+            });
         }
     });
-    text
+    lines.into_text()
 }
 
 /// A file with every setting, its documentation and its default. Settings are commented out by a
@@ -31,34 +28,66 @@ pub fn print<C: Section>(loaded: &Loaded<C>) -> String {
 pub fn example<C: Section>(introduction: &str) -> String {
     let tree = serde_json::to_value(C::default()).unwrap_or_default();
     let schema = schema::schema::<C>();
-    let mut text = String::new();
-    comment(&mut text, introduction);
+    let documentation = |path: &[String]| {
+        let node = schema::at(&schema, path);
+        node.and_then(schema::description).unwrap_or_default()
+    };
+    let mut lines = Lines::default();
+    lines.comment(introduction);
     sections(&tree, &mut Vec::new(), &mut |path, section| {
-        let node = schema::at(&schema, path).unwrap_or(&Value::Null);
-        if !path.is_empty() {
-            text.push('\n');
-            comment(&mut text, schema::description(node).unwrap_or_default());
-        }
-        heading(&mut text, path);
+        lines.heading(documentation(path), path);
         for (name, value) in leaves(section) {
             let mut full = path.to_vec();
             full.push(name.clone());
-            let node = schema::at(&schema, &full).unwrap_or(&Value::Null);
-            text.push('\n');
-            comment(&mut text, schema::description(node).unwrap_or_default());
+            lines.blank();
+            lines.comment(documentation(&full));
             if value.is_null() {
-                let allowed = schema::allowed(node).unwrap_or_else(|| "a value".to_owned());
-                comment(
-                    &mut text,
-                    &format!("Not set by default. Allowed: {allowed}."),
-                );
-                text.push_str(&format!("#{name} =\n"));
+                let allowed = schema::at(&schema, &full).and_then(schema::allowed);
+                let allowed = allowed.unwrap_or_else(|| "a value".to_owned());
+                lines.comment(&format!("Not set by default. Allowed: {allowed}."));
+                lines.push(format!("#{name} ="));
             } else {
-                text.push_str(&format!("#{name} = {}\n", toml_value(value)));
+                lines.push(format!("#{name} = {}", toml_value(value)));
             }
         }
     });
-    text
+    lines.into_text()
+}
+
+#[derive(Debug, Default)]
+struct Lines(Vec<String>);
+
+impl Lines {
+    fn push(&mut self, line: String) {
+        self.0.push(line);
+    }
+
+    fn blank(&mut self) {
+        if !self.0.is_empty() {
+            self.push(String::new());
+        }
+    }
+
+    fn comment(&mut self, words: &str) {
+        for line in words.lines() {
+            self.push(format!("# {line}").trim_end().to_owned());
+        }
+    }
+
+    /// The head of a table with its documentation; the root has none.
+    fn heading(&mut self, documentation: &str, path: &[String]) {
+        if !path.is_empty() {
+            self.blank();
+            self.comment(documentation);
+            self.push(format!("[{}]", path.join(".")));
+        }
+    }
+
+    fn into_text(self) -> String {
+        let mut text = self.0.join("\n");
+        text.push('\n');
+        text
+    }
 }
 
 /// Visits a tree's tables in the order of a TOML file: a table's own values before its tables.
@@ -88,28 +117,6 @@ fn join(path: &[String], name: &str) -> String {
         key.push('.');
     }
     key + name
-}
-
-fn heading(text: &mut String, path: &[String]) {
-    if path.is_empty() {
-        return;
-    }
-    if !text.is_empty() && !text.ends_with("\n\n") && !text.trim_end().ends_with('#') {
-        let last_is_comment = text
-            .lines()
-            .last()
-            .is_some_and(|line| line.starts_with("# "));
-        if !last_is_comment {
-            text.push('\n');
-        }
-    }
-    text.push_str(&format!("[{}]\n", path.join(".")));
-}
-
-fn comment(text: &mut String, words: &str) {
-    for line in words.lines() {
-        text.push_str(&format!("# {line}\n"));
-    }
 }
 
 /// One value in TOML.
