@@ -1,1 +1,17 @@
 //! The household's engines: segment log, fjall stores, in-process and remote routing.
+//!
+//! One process owns each folder. Everything a caller is told to be durable has been synced, or is
+//! done again from the log: the message store acknowledges before it syncs, and the log keeps what
+//! the store has not synced. Opening refuses damaged data and says where it is; it never returns
+//! less than was acknowledged without saying so.
+
+mod checkpoints;
+mod error;
+mod event_log;
+mod lock;
+
+pub use checkpoints::Checkpoints;
+pub use error::OpenError;
+#[cfg(feature = "faults")]
+pub use event_log::faults;
+pub use event_log::{Cut, Disk, DiskFile, EmbeddedEventLog, LogOptions, SystemDisk};

@@ -1,0 +1,106 @@
+//! Why an embedded store does not open, in words for the operator.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+use xchat_ports::PortError;
+
+/// Says what, why and what next. [`OpenError::code`] is stable.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error(
+        "{} is in use by another process; stop that one, or give this one its own data directory",
+        path.display()
+    )]
+    Locked { path: PathBuf },
+
+    /// Bytes that were synced, or that a store relies on, are not what was written.
+    #[error(
+        "{} is damaged in bytes {from}..{to}: {why}; nothing was changed: restore the file from a \
+         copy, or move the whole data directory away to begin anew without its undelivered messages",
+        path.display()
+    )]
+    Damaged {
+        path: PathBuf,
+        from: u64,
+        to: u64,
+        why: String,
+    },
+
+    /// A folder whose parts do not fit together.
+    #[error("{} is not usable: {why}; nothing was changed", path.display())]
+    Unusable { path: PathBuf, why: String },
+
+    #[error(
+        "{} was written in format {found}, this program reads {expected}; use the program that \
+         wrote it, or one that can convert it",
+        path.display()
+    )]
+    Version {
+        path: PathBuf,
+        found: String,
+        expected: u32,
+    },
+
+    #[error("no space is left for {}; free some and start again", path.display())]
+    NoSpace { path: PathBuf, source: io::Error },
+
+    #[error(
+        "{} can't be written: {source}; check its owner, its permissions and that the file system \
+         is not read-only",
+        path.display()
+    )]
+    Denied { path: PathBuf, source: io::Error },
+
+    #[error("{} can't be opened: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+impl OpenError {
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Locked { .. } => "data_locked",
+            Self::Damaged { .. } => "data_damaged",
+            Self::Unusable { .. } => "data_unusable",
+            Self::Version { .. } => "data_version",
+            Self::NoSpace { .. } => "data_no_space",
+            Self::Denied { .. } => "data_denied",
+            Self::Io { .. } => "data_io",
+        }
+    }
+
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        let denied = matches!(
+            source.kind(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        );
+        if is_full(&source) {
+            Self::NoSpace { path, source }
+        } else if denied {
+            Self::Denied { path, source }
+        } else {
+            Self::Io { path, source }
+        }
+    }
+}
+
+/// What an I/O error of a running engine is to its callers.
+pub(crate) fn port_error(source: &io::Error) -> PortError {
+    let copy = io::Error::new(source.kind(), source.to_string());
+    if is_full(source) {
+        PortError::Full(copy.into())
+    } else {
+        PortError::unavailable(copy)
+    }
+}
+
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
