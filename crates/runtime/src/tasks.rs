@@ -103,8 +103,9 @@ impl Tasks {
         self.0.soft.cancel();
         self.0.tracker.close();
         tokio::select! {
-            () = self.0.tracker.wait() => return true,
+            biased;
             () = self.0.hard.cancelled() => {}
+            () = self.0.tracker.wait() => return true,
             () = tokio::time::sleep(grace) => {}
         }
         tracing::warn!(tasks = self.len(), "tasks did not end in time: cut off");
@@ -163,7 +164,7 @@ mod tests {
         });
         tasks.spawn("bad", async { panic!("on purpose") });
         tasks.soft().cancelled().await;
-        assert!(tasks.stop(Duration::from_secs(60)).await);
+        assert!(tasks.stop(Duration::from_mins(1)).await);
         let death = tasks.death().unwrap();
         assert_eq!(
             (death.task, death.cause.as_str()),
@@ -175,7 +176,7 @@ mod tests {
     async fn a_panic_in_a_session_ends_only_itself() {
         let tasks = Tasks::new();
         tasks.spawn_session("peer", async { panic!("on purpose") });
-        assert!(tasks.stop(Duration::from_secs(60)).await);
+        assert!(tasks.stop(Duration::from_mins(1)).await);
         assert!(tasks.death().is_none());
     }
 

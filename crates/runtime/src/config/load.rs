@@ -117,8 +117,8 @@ fn accept<C: Section>(setting: &Setting, shape: &Value) -> Result<Value, Refusal
         put(&mut tree, &setting.path, candidate.clone());
         match serde_json::from_value::<C>(tree) {
             Ok(_) => return Ok(candidate),
-            Err(error) if refusal.is_empty() => refusal = error.to_string(),
-            Err(_) => {}
+            // The last candidate is the most specific reading: its refusal says most.
+            Err(error) => refusal = error.to_string(),
         }
     }
     Err(Refusal::Value(refusal))

@@ -1,5 +1,7 @@
 //! Presence over real gRPC in process.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 mod leases;
 mod refusals;
 
