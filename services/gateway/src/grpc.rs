@@ -1,0 +1,3 @@
+//! The gRPC side of the gateway: fanout delivers here.
+
+pub(crate) mod deliver;

@@ -1,0 +1,117 @@
+//! Deliver: batches of pushes, each encoded once and put in the mailboxes of its targets. Never
+//! waits for a socket.
+
+use std::{pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status, Streaming};
+use xchat_proto::{
+    client::{self, server_frame::Body},
+    convert,
+    gateway::{
+        DeliverItem, DeliverRequest, DeliverResponse, DeliverResult, deliver_item::Push,
+        gateway_service_server::GatewayService,
+    },
+};
+use xchat_types::{ConversationId, DeviceId, Sequence};
+
+use crate::{
+    registry::Registry,
+    socket::{answer, mailbox::Mailbox},
+};
+
+/// `xchat.gateway.v1.GatewayService`
+#[derive(Debug)]
+pub(crate) struct Deliver {
+    pub(crate) registry: Arc<Registry>,
+}
+
+#[tonic::async_trait]
+impl GatewayService for Deliver {
+    type DeliverStream = Pin<Box<dyn Stream<Item = Result<DeliverResponse, Status>> + Send>>;
+
+    async fn deliver(
+        &self,
+        request: Request<Streaming<DeliverRequest>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
+        let registry = Arc::clone(&self.registry);
+        let answers = request.into_inner().map(move |batch| {
+            batch.map(|batch| DeliverResponse {
+                batch_id: batch.batch_id,
+                results: batch
+                    .items
+                    .into_iter()
+                    .map(|item| put(&registry, item))
+                    .collect(),
+            })
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+/// Puts one push in the mailboxes of its targets; names those that have no socket here.
+fn put(registry: &Registry, item: DeliverItem) -> DeliverResult {
+    let parcel = item.push.and_then(Parcel::wrap);
+    let missed_device_ids = item
+        .targets
+        .into_iter()
+        .filter(|target| {
+            let device = convert::id::<DeviceId>(&target.device_id, "device_id");
+            let mailbox = device
+                .ok()
+                .and_then(|device| registry.find(device, target.connection_id));
+            match (&parcel, mailbox) {
+                (Some(parcel), Some(mailbox)) => {
+                    parcel.put(&mailbox);
+                    false
+                }
+                _ => true,
+            }
+        })
+        .map(|target| target.device_id)
+        .collect();
+    DeliverResult { missed_device_ids }
+}
+
+/// An encoded push, and what the window must know of it.
+struct Parcel {
+    frame: Bytes,
+    records: Option<(ConversationId, Sequence, u32)>,
+}
+
+impl Parcel {
+    fn wrap(push: Push) -> Option<Self> {
+        let mut records = None;
+        let body = match push {
+            Push::Deliver(deliver) => {
+                records = Some(extent(&deliver)?);
+                Body::DeliverPush(deliver)
+            }
+            Push::Outcome(outcome) => Body::OutcomePush(outcome),
+            Push::Welcome(welcome) => Body::WelcomePush(welcome),
+            Push::Resync(resync) => Body::ResyncPush(resync),
+        };
+        Some(Self {
+            frame: answer::push(body),
+            records,
+        })
+    }
+
+    fn put(&self, mailbox: &Mailbox) {
+        match self.records {
+            Some((conversation, highest, records)) => {
+                mailbox.push_records(conversation, highest, records, self.frame.clone());
+            }
+            None => mailbox.push_note(self.frame.clone()),
+        }
+    }
+}
+
+fn extent(deliver: &client::DeliverPush) -> Option<(ConversationId, Sequence, u32)> {
+    let last = deliver.records.last()?;
+    let conversation = &last.header.as_ref()?.conversation_id;
+    let conversation = convert::id::<ConversationId>(conversation, "conversation_id").ok()?;
+    let records = u32::try_from(deliver.records.len()).unwrap_or(u32::MAX);
+    Some((conversation, Sequence(last.sequence), records))
+}

@@ -1,0 +1,208 @@
+//! What waits to be written to one socket: bounded, so that a slow reader costs nobody else
+//! anything. Pushes that do not fit are dropped and made good by a resync.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use xchat_proto::common::Reason;
+use xchat_types::{ConversationId, Sequence};
+
+use crate::{domain::window::Window, socket::answer};
+
+/// The side of a socket that other tasks see.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    changed: Notify,
+    limit_bytes: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    window: Window,
+    resync: bool,
+    /// A route leads here: the lease is to be kept.
+    routed: bool,
+    /// Told why to close; no push is taken any more.
+    closing: Option<Reason>,
+}
+
+/// What a socket's task takes out in one turn.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) frames: Vec<Bytes>,
+    pub(crate) closing: Option<Reason>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(limit_bytes: usize, window: u32) -> Self {
+        Self {
+            state: Mutex::new(State {
+                frames: VecDeque::new(),
+                bytes: 0,
+                window: Window::new(window),
+                resync: false,
+                routed: false,
+                closing: None,
+            }),
+            changed: Notify::new(),
+            limit_bytes,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock, and a queue of bytes has no broken state.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts records of one conversation in, or drops them and notes that a resync is due.
+    pub(crate) fn push_records(
+        &self,
+        conversation: ConversationId,
+        highest: Sequence,
+        records: u32,
+        frame: Bytes,
+    ) {
+        let mut state = self.lock();
+        if state.closing.is_some() {
+            return;
+        }
+        if !self.has_room(&state, &frame) {
+            state.window.close();
+        } else if state.window.admit(conversation, highest, records) {
+            state.put(frame);
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Puts a push in that is not counted: an outcome, a welcome, a resync.
+    pub(crate) fn push_note(&self, frame: Bytes) {
+        let mut state = self.lock();
+        if state.closing.is_some() {
+            return;
+        }
+        if self.has_room(&state, &frame) {
+            state.put(frame);
+        } else {
+            state.window.close();
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn has_room(&self, state: &State, frame: &Bytes) -> bool {
+        state.bytes.saturating_add(frame.len()) <= self.limit_bytes
+    }
+
+    pub(crate) fn acknowledge(&self, conversation: ConversationId, through: Sequence) {
+        let mut state = self.lock();
+        if state.window.acknowledge(conversation, through) {
+            state.resync = true;
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// The device starts again from its marks, and a route leads here.
+    pub(crate) fn resume(&self) {
+        let mut state = self.lock();
+        state.window.reset();
+        state.resync = false;
+        state.routed = true;
+    }
+
+    pub(crate) fn is_routed(&self) -> bool {
+        self.lock().routed
+    }
+
+    /// Asks the socket's task to say why and to close.
+    pub(crate) fn close(&self, reason: Reason) {
+        self.lock().closing.get_or_insert(reason);
+        self.changed.notify_one();
+    }
+
+    /// Takes everything that waits.
+    pub(crate) fn take(&self) -> Taken {
+        let mut state = self.lock();
+        let mut frames: Vec<Bytes> = state.frames.drain(..).collect();
+        state.bytes = 0;
+        if state.resync || state.window.reopen() {
+            state.resync = false;
+            frames.push(answer::resync());
+        }
+        Taken {
+            frames,
+            closing: state.closing,
+        }
+    }
+
+    /// Returns when there is something to take.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+impl State {
+    fn put(&mut self, frame: Bytes) {
+        self.bytes = self.bytes.saturating_add(frame.len());
+        self.frames.push_back(frame);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONVERSATION: ConversationId = ConversationId::new([1; 32]);
+
+    fn push(mailbox: &Mailbox, sequence: u64) {
+        mailbox.push_records(
+            CONVERSATION,
+            Sequence(sequence),
+            1,
+            Bytes::from(vec![0; 100]),
+        );
+    }
+
+    #[test]
+    fn a_socket_that_is_not_read_holds_a_bounded_number_of_bytes() {
+        let mailbox = Mailbox::new(1_000, 1_000);
+        for sequence in 1..1_000 {
+            push(&mailbox, sequence);
+        }
+        let records = mailbox
+            .take()
+            .frames
+            .into_iter()
+            .filter(|frame| frame.len() == 100);
+        assert_eq!(records.count(), 10);
+    }
+
+    #[test]
+    fn what_was_dropped_is_made_good_by_a_resync_when_the_device_has_caught_up() {
+        let mailbox = Mailbox::new(250, 1_000);
+        (1..10).for_each(|sequence| push(&mailbox, sequence));
+        let taken = mailbox.take();
+        assert_eq!(taken.frames.len(), 3, "two records, then the resync");
+        assert_eq!(taken.frames.last(), Some(&answer::resync()));
+        assert!(mailbox.take().frames.is_empty());
+    }
+
+    #[test]
+    fn a_closing_socket_takes_no_more_pushes_and_keeps_its_first_reason() {
+        let mailbox = Mailbox::new(1_000, 10);
+        mailbox.close(Reason::Replaced);
+        mailbox.close(Reason::Draining);
+        push(&mailbox, 1);
+        let taken = mailbox.take();
+        assert!(taken.frames.is_empty());
+        assert_eq!(taken.closing, Some(Reason::Replaced));
+    }
+}
