@@ -69,7 +69,7 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
     let good = fs::read_to_string(&path).unwrap();
     let damages = [
         String::new(),
-        good[..good.len() / 2].to_owned(),
+        good.chars().take(good.len() / 2).collect(),
         good.replace("\"version\": 1", "\"version\": 2"),
         good.replacen("server_key\": \"", "server_key\": \"zz", 1),
         good.replacen('{', "{\"extra\": 1,", 1),
