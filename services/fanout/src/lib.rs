@@ -1,1 +1,4 @@
 //! The envelope log and its fold: submit, order, deliver.
+
+pub mod domain;
+pub mod rows;
