@@ -11,20 +11,39 @@ pub(crate) fn check() -> Result<Vec<String>> {
     let root = repository::root()?;
     let baseline = fs::read_to_string(root.join("proto/BASELINE")).context("proto/BASELINE")?;
     let Some(commit) = commit(&baseline)? else {
-        println!("proto: no baseline until v0.1.0");
+        println!("proto: no baseline until v0.1.0, so formats are free to change");
         return Ok(Vec::new());
     };
-    let against = format!(
-        "{}/.git#ref={commit},subdir=proto",
-        repository::path(&root)?
-    );
-    let proto = format!("{}/proto", repository::path(&root)?);
-    Ok(
-        match repository::run("buf", &["breaking", &proto, "--against", &against]) {
-            Ok(_) => Vec::new(),
-            Err(error) => vec![format!("proto: {error}")],
-        },
-    )
+    let found = breaks(repository::path(&root)?, commit)?;
+    println!("proto: compared with {commit}");
+    Ok(found)
+}
+
+fn breaks(root: &str, commit: &str) -> Result<Vec<String>> {
+    // In a linked worktree `.git` is a file, which buf doesn't follow.
+    let git = [
+        "-C",
+        root,
+        "rev-parse",
+        "--path-format=absolute",
+        "--git-common-dir",
+    ];
+    let git = repository::run("git", &git)?;
+    let against = format!("{}#format=git,ref={commit},subdir=proto", git.trim_end());
+    let proto = format!("{root}/proto");
+    let output = repository::output("buf", &["breaking", &proto, "--against", &against])?;
+    // buf's own code for "there are findings"; anything else is a failure of the check.
+    match output.status.code() {
+        Some(0) => Ok(Vec::new()),
+        Some(100) => Ok(String::from_utf8(output.stdout)?
+            .lines()
+            .map(|line| format!("proto: {line}"))
+            .collect()),
+        _ => bail!(
+            "buf breaking: {}",
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        ),
+    }
 }
 
 /// The first line that is no comment: `none`, or a commit.

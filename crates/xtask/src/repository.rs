@@ -1,6 +1,10 @@
-//! The files that git tracks or would track.
+//! The files that git tracks or would track, and the programs that the guards ask.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -12,16 +16,14 @@ pub(crate) struct File {
 }
 
 impl File {
-    pub(crate) fn extension(&self) -> &str {
-        self.path
-            .rsplit_once('.')
-            .map_or("", |(_, extension)| extension)
+    pub(crate) fn name(&self) -> &str {
+        let name = self.path.rsplit_once('/').map(|(_, name)| name);
+        name.unwrap_or(&self.path)
     }
 
-    pub(crate) fn name(&self) -> &str {
-        self.path
-            .rsplit_once('/')
-            .map_or(self.path.as_str(), |(_, name)| name)
+    pub(crate) fn extension(&self) -> &str {
+        let extension = self.name().rsplit_once('.').map(|(_, after)| after);
+        extension.unwrap_or_default()
     }
 
     pub(crate) fn lines(&self) -> usize {
@@ -37,12 +39,10 @@ pub(crate) fn root() -> Result<PathBuf> {
 /// All text files, tracked or new, but no ignored one.
 pub(crate) fn files() -> Result<Vec<File>> {
     let root = root()?;
-    let list = run(
-        "git",
-        &["-C", path(&root)?, "ls-files", "-co", "--exclude-standard"],
-    )?;
+    let list = ["-C", path(&root)?, "ls-files", "-z", "--cached", "--others"];
+    let list = run("git", &[&list[..], &["--exclude-standard"]].concat())?;
     let mut files = Vec::new();
-    for line in list.lines() {
+    for line in list.split_terminator('\0') {
         // A deleted file is still listed; a binary one has no text.
         if let Ok(text) = fs::read_to_string(root.join(line)) {
             files.push(File {
@@ -54,20 +54,25 @@ pub(crate) fn files() -> Result<Vec<File>> {
     Ok(files)
 }
 
-pub(crate) fn path(path: &std::path::Path) -> Result<&str> {
+pub(crate) fn path(path: &Path) -> Result<&str> {
     path.to_str().context("the checkout's path is not UTF-8")
 }
 
+/// What the program prints; an error if it fails.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .with_context(|| format!("{program} can't be started"))?;
+    let output = output(program, arguments)?;
     ensure!(
         output.status.success(),
         "{program} {}: {}",
         arguments.join(" "),
-        String::from_utf8_lossy(&output.stderr)
+        String::from_utf8_lossy(&output.stderr).trim_end()
     );
     Ok(String::from_utf8(output.stdout)?)
+}
+
+pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<Output> {
+    Command::new(program)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("{program} can't be started; make setup installs it"))
 }

@@ -1,7 +1,7 @@
 //! Passes test output through and ends with one line that sums it: `N passed, N failed`.
 
 use std::{
-    io::{self, BufRead as _, Write as _},
+    io::{self, BufRead, Write},
     process::ExitCode,
 };
 
@@ -49,42 +49,78 @@ impl Sum {
             _ => format!("{passed} passed, {failed} failed, {ignored} skipped"),
         }
     }
+
+    /// No test at all is a failure too: something did not build, or was not found.
+    fn good(&self) -> bool {
+        self.failed == 0 && self.passed > 0
+    }
 }
 
-/// Fails where a test failed or none ran; that the runner itself failed is for the caller to see.
+/// Fails where a test failed or none ran. That the runner itself failed (a test that aborts, code
+/// that does not build) is for the caller to see: `pipefail`.
 pub(crate) fn run() -> Result<ExitCode> {
-    let (mut sum, mut out) = (Sum::default(), io::stdout().lock());
-    for line in io::stdin().lock().lines() {
-        let line = line?;
-        sum.add(&line);
-        writeln!(out, "{line}")?;
-    }
-    writeln!(out, "{}", sum.line())?;
-    Ok(if sum.failed == 0 && sum.passed > 0 {
+    let sum = pass_through(io::stdin().lock(), io::stdout().lock())?;
+    Ok(if sum.good() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
+/// Line by line, so that a person sees progress; bytes that are no UTF-8 pass unchanged.
+fn pass_through(mut input: impl BufRead, mut output: impl Write) -> Result<Sum> {
+    let mut sum = Sum::default();
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line)? > 0 {
+        sum.add(&String::from_utf8_lossy(&line));
+        output.write_all(&line)?;
+        output.flush()?;
+        line.clear();
+    }
+    writeln!(output, "{}", sum.line())?;
+    Ok(sum)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn summed(input: &[u8]) -> (Sum, Vec<u8>) {
+        let mut output = Vec::new();
+        let sum = pass_through(input, &mut output).unwrap();
+        (sum, output)
+    }
+
     #[test]
-    fn results_of_several_binaries_are_summed() {
-        let mut sum = Sum::default();
-        sum.add("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s");
-        sum.add("test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured");
-        sum.add("test a::b ... ok");
-        assert_eq!(
-            sum,
-            Sum {
-                passed: 5,
-                failed: 1,
-                ignored: 1
-            }
+    fn results_of_several_binaries_are_summed_in_the_last_line() {
+        let (sum, output) = summed(
+            b"test a::b ... ok\n\
+            test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
+            test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n",
         );
-        assert_eq!(sum.line(), "5 passed, 1 failed, 1 skipped");
+        assert!(!sum.good());
+        let output = String::from_utf8(output).unwrap();
+        assert_eq!(output.lines().last(), Some("5 passed, 1 failed, 1 skipped"));
+        assert!(output.starts_with("test a::b ... ok\n"));
+    }
+
+    #[test]
+    fn without_skipped_tests_the_line_has_two_numbers() {
+        let (sum, output) = summed(b"test result: ok. 7 passed; 0 failed; 0 ignored\n");
+        assert!(sum.good());
+        assert!(output.ends_with(b"\n7 passed, 0 failed\n"));
+    }
+
+    #[test]
+    fn no_test_at_all_is_no_success() {
+        let (sum, output) = summed(b"error: could not compile\n");
+        assert!(!sum.good());
+        assert!(output.ends_with(b"0 passed, 0 failed\n"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_pass_unchanged() {
+        let (_, output) = summed(b"\xff\xfe\n");
+        assert!(output.starts_with(b"\xff\xfe\n"));
     }
 }

@@ -1,257 +1,101 @@
-//! Who may import whom. The table is data; `cargo metadata` says who does.
+//! Who may import whom: the table of `tiers/table.rs` against what `cargo metadata` says.
+
+mod table;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use table::{ALONE, CLIENTS, Tier};
+pub(crate) use table::{Group, TIERS};
+
 use crate::repository;
 
-/// A row of the table: crates of a tier, and what they may import at run time.
-pub(crate) struct Tier {
-    pub(crate) name: &'static str,
-    pub(crate) crates: &'static [&'static str],
-    pub(crate) may: &'static [&'static str],
+pub(crate) fn metadata() -> Result<Value> {
+    let arguments = ["metadata", "--locked", "--no-deps", "--format-version", "1"];
+    let text = repository::run("cargo", &arguments)?;
+    Ok(serde_json::from_str(&text)?)
 }
 
-const T0: &[&str] = &["xchat-types", "xchat-proto"];
-const ADAPTERS: &[&str] = &[
-    "xchat-adapter-memory",
-    "xchat-adapter-embedded",
-    "xchat-adapter-kafka",
-    "xchat-adapter-scylla",
-    "xchat-adapter-redis",
-    "xchat-adapter-s3",
-];
-
-pub(crate) const TIERS: &[Tier] = &[
-    Tier {
-        name: "0",
-        crates: T0,
-        may: &["xchat-types"],
-    },
-    Tier {
-        name: "1",
-        crates: &["xchat-crypto", "xchat-ports"],
-        may: T0,
-    },
-    Tier {
-        name: "1 (mls)",
-        crates: &["xchat-mls"],
-        may: &["xchat-types", "xchat-proto", "xchat-crypto"],
-    },
-    Tier {
-        name: "2",
-        crates: &[
-            "xchat-adapter-memory",
-            "xchat-adapter-embedded",
-            "xchat-adapter-kafka",
-            "xchat-adapter-scylla",
-            "xchat-adapter-redis",
-            "xchat-adapter-s3",
-            "xchat-runtime",
-            "xchat-auth",
-        ],
-        may: &[
-            "xchat-types",
-            "xchat-proto",
-            "xchat-crypto",
-            "xchat-mls",
-            "xchat-ports",
-        ],
-    },
-    Tier {
-        name: "3 (services)",
-        crates: &[
-            "xchat-identity",
-            "xchat-fanout",
-            "xchat-media",
-            "xchat-presence",
-            "xchat-expiry",
-            "xchat-calls",
-            "xchat-gateway",
-        ],
-        may: &[
-            "xchat-types",
-            "xchat-proto",
-            "xchat-crypto",
-            "xchat-mls",
-            "xchat-ports",
-            "xchat-runtime",
-            "xchat-auth",
-        ],
-    },
-    Tier {
-        name: "4 (backends)",
-        crates: &["xchat-backends"],
-        may: &[
-            "xchat-types",
-            "xchat-proto",
-            "xchat-crypto",
-            "xchat-mls",
-            "xchat-ports",
-            "xchat-adapter-*",
-            "xchat-runtime",
-            "xchat-auth",
-        ],
-    },
-    Tier {
-        name: "5 (server)",
-        crates: &["xchat-server"],
-        may: &[
-            "xchat-types",
-            "xchat-proto",
-            "xchat-crypto",
-            "xchat-mls",
-            "xchat-ports",
-            "xchat-adapter-*",
-            "xchat-runtime",
-            "xchat-auth",
-            "xchat-backends",
-            "xchat-identity",
-            "xchat-fanout",
-            "xchat-media",
-            "xchat-presence",
-            "xchat-expiry",
-            "xchat-calls",
-            "xchat-gateway",
-        ],
-    },
-    Tier {
-        name: "client (core)",
-        crates: &["xchat-core"],
-        may: &["xchat-types", "xchat-proto", "xchat-crypto", "xchat-mls"],
-    },
-    Tier {
-        name: "client (sdk, wasm)",
-        crates: &["xchat-sdk", "xchat-wasm"],
-        may: &["xchat-core", "xchat-types", "xchat-proto", "xchat-crypto"],
-    },
-    Tier {
-        name: "client (cli)",
-        crates: &["xchat-cli"],
-        may: &["xchat-sdk"],
-    },
-    Tier {
-        name: "test",
-        crates: &["xchat-integration-tests", "xchat-bench"],
-        may: &[
-            "xchat-sdk",
-            "xchat-core",
-            "xchat-server",
-            "xchat-types",
-            "xchat-proto",
-        ],
-    },
-    Tier {
-        name: "tooling",
-        crates: &["xtask"],
-        may: &[],
-    },
-];
-
-/// Clients must not switch this on, not even through another crate.
-const CLIENTS: &[&str] = &["xchat-core", "xchat-sdk", "xchat-wasm", "xchat-cli"];
-
-pub(crate) fn metadata() -> Result<Value> {
-    let arguments = ["metadata", "--format-version", "1", "--no-deps", "--locked"];
-    Ok(serde_json::from_str(&repository::run(
-        "cargo", &arguments,
-    )?)?)
+pub(crate) fn packages(metadata: &Value) -> Result<&Vec<Value>> {
+    metadata["packages"]
+        .as_array()
+        .context("cargo metadata names no packages")
 }
 
 pub(crate) fn check() -> Result<Vec<String>> {
-    findings(&metadata()?)
+    let metadata = metadata()?;
+    let mut found = imports(&metadata)?;
+    let names = names(&metadata)?;
+    for client in CLIENTS.iter().filter(|client| names.contains(client)) {
+        let tree = repository::run(
+            "cargo",
+            &[
+                "tree", "--locked", "-p", client, "-e", "normal", "--prefix", "none",
+            ],
+        )?;
+        if links_grpc(&tree) {
+            found.push(format!("tiers: {client} links tonic; clients speak frames"));
+        }
+    }
+    println!("tiers: {} crates in {} tiers", names.len(), TIERS.len());
+    Ok(found)
 }
 
-fn findings(metadata: &Value) -> Result<Vec<String>> {
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata has no packages")?;
-    let names: Vec<&str> = packages.iter().filter_map(|p| p["name"].as_str()).collect();
+fn names(metadata: &Value) -> Result<Vec<&str>> {
+    let packages = packages(metadata)?;
+    Ok(packages.iter().filter_map(|p| p["name"].as_str()).collect())
+}
+
+fn imports(metadata: &Value) -> Result<Vec<String>> {
+    let names = names(metadata)?;
     let mut found = Vec::new();
-    for package in packages {
-        let name = package["name"]
-            .as_str()
-            .context("a package without a name")?;
+    for package in packages(metadata)? {
+        let name = package["name"].as_str().context("a nameless package")?;
         let Some(tier) = TIERS.iter().find(|tier| tier.crates.contains(&name)) else {
             found.push(format!(
-                "tiers: {name} is in no tier; add it to crates/xtask/src/tiers.rs"
+                "tiers: {name} is in no tier; put it into crates/xtask/src/tiers/table.rs"
             ));
             continue;
         };
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let to = dependency["name"].as_str().unwrap_or_default();
-            // Tests may use adapters and contract suites; what ships may not.
-            if dependency["kind"] == "dev" || !names.contains(&to) {
-                continue;
-            }
-            if !allowed(tier, to) {
-                found.push(format!(
-                    "tiers: {name} (tier {}) must not import {to}",
-                    tier.name
-                ));
-            }
-            let grpc = dependency["features"]
-                .as_array()
-                .is_some_and(|features| features.iter().any(|feature| feature == "grpc"));
-            if grpc && CLIENTS.contains(&name) {
-                found.push(format!(
-                    "tiers: {name} must not enable feature grpc of {to}"
-                ));
+            let test = dependency["kind"] == "dev";
+            if names.contains(&to) {
+                found.extend(inside(tier, name, to, test));
+            } else {
+                found.extend(outside(name, to));
             }
         }
     }
     Ok(found)
 }
 
-fn allowed(tier: &Tier, to: &str) -> bool {
-    tier.may.contains(&to) || (tier.may.contains(&"xchat-adapter-*") && ADAPTERS.contains(&to))
+/// An import within the workspace; a crate's tests may import the crate itself, with features.
+fn inside(tier: &Tier, name: &str, to: &str, test: bool) -> Option<String> {
+    let imported = tier.imports.iter().any(|group| group.crates.contains(&to));
+    let tested = test && (name == to || tier.tests.iter().any(|group| group.crates.contains(&to)));
+    let what = if test { "test with" } else { "import" };
+    (!imported && !tested)
+        .then(|| format!("tiers: {name} (tier {}) must not {what} {to}", tier.name))
+}
+
+/// An import from outside that some crate has for itself alone.
+fn outside(name: &str, to: &str) -> Option<String> {
+    let (_, owners) = ALONE.iter().find(|(of, _)| match of.strip_suffix('*') {
+        Some(start) => to.starts_with(start),
+        None => to == *of,
+    })?;
+    (!owners.contains(&name)).then(|| {
+        let owners = owners.join(", ");
+        format!("tiers: {name} must not name {to}; only {owners} may")
+    })
+}
+
+fn links_grpc(tree: &str) -> bool {
+    tree.lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .any(|package| package == "tonic" || package.starts_with("tonic-"))
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn package(name: &str, dependencies: &Value) -> Value {
-        json!({ "name": name, "dependencies": dependencies })
-    }
-
-    fn with(dependencies: &Value) -> Vec<String> {
-        let nothing = json!([]);
-        findings(&json!({ "packages": [
-            package("xchat-fanout", dependencies),
-            package("xchat-adapter-embedded", &nothing),
-            package("xchat-identity", &nothing),
-            package("xchat-ports", &nothing),
-        ]}))
-        .unwrap()
-    }
-
-    #[test]
-    fn a_service_that_imports_an_adapter_or_a_service_is_found() {
-        let bad = json!([
-            { "name": "xchat-adapter-embedded", "kind": null, "features": [] },
-            { "name": "xchat-identity", "kind": null, "features": [] },
-            { "name": "xchat-ports", "kind": null, "features": [] },
-        ]);
-        assert_eq!(with(&bad).len(), 2);
-    }
-
-    #[test]
-    fn its_tests_may_use_adapters() {
-        assert!(with(&json!([{ "name": "xchat-adapter-embedded", "kind": "dev" }])).is_empty());
-    }
-
-    #[test]
-    fn a_crate_in_no_tier_and_a_client_with_grpc_are_found() {
-        let grpc = json!([{ "name": "xchat-proto", "kind": null, "features": ["grpc"] }]);
-        let found = findings(&json!({ "packages": [
-            package("xchat-misc", &json!([])),
-            package("xchat-proto", &json!([])),
-            package("xchat-core", &grpc),
-        ]}))
-        .unwrap();
-        assert_eq!(found.len(), 2);
-    }
-}
+mod tests;
