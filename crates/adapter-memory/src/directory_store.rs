@@ -39,6 +39,7 @@ struct Tables {
     owners: BTreeMap<DeviceId, AccountId>,
     names: BTreeMap<NameHash, NameRow>,
     packages: BTreeMap<(DeviceId, KeyPackageRef), Package>,
+    claims: BTreeMap<(DeviceId, u16, ClaimId), KeyPackageRow>,
     sessions: BTreeMap<DeviceId, Bytes>,
     revocations: BTreeSet<(u64, DeviceId)>,
 }
@@ -46,7 +47,7 @@ struct Tables {
 #[derive(Debug)]
 struct Package {
     row: KeyPackageRow,
-    claim: Option<ClaimId>,
+    claimed: bool,
 }
 
 impl Default for MemoryDirectoryStore {
@@ -118,42 +119,30 @@ impl Tables {
         claim: ClaimId,
         now: Millis,
     ) -> Option<KeyPackageRow> {
-        let mine = |package: &&mut Package| package.row.suite == suite;
-        let again = self
-            .packages
-            .range_mut(device_range(device))
-            .map(|(_, package)| package)
-            .filter(mine)
-            .find(|package| package.claim == Some(claim));
-        if let Some(package) = again {
-            return Some(package.row.clone());
+        if let Some(row) = self.claims.get(&(device, suite, claim)) {
+            return Some(row.clone());
         }
         let usable = |package: &&mut Package| {
-            package.row.suite == suite && package.row.usable_until > now && package.claim.is_none()
+            package.row.suite == suite && package.row.usable_until > now && !package.claimed
         };
-        let once = self
+        // One-time packages before the last resort, which is never used up.
+        let package = self
             .packages
             .range_mut(device_range(device))
             .map(|(_, package)| package)
             .filter(usable)
-            .find(|package| !package.row.last_resort);
-        if let Some(package) = once {
-            package.claim = Some(claim);
-            return Some(package.row.clone());
-        }
-        self.packages
-            .range_mut(device_range(device))
-            .map(|(_, package)| package)
-            .filter(usable)
-            .find(|package| package.row.last_resort)
-            .map(|package| package.row.clone())
+            .min_by_key(|package| package.row.last_resort)?;
+        package.claimed = !package.row.last_resort;
+        let row = package.row.clone();
+        self.claims.insert((device, suite, claim), row.clone());
+        Some(row)
     }
 
     fn count_packages(&self, device: DeviceId, now: Millis) -> Vec<KeyPackageCount> {
         let mut counts: BTreeMap<u16, KeyPackageCount> = BTreeMap::new();
         for (_, package) in self.packages.range(device_range(device)) {
             let row = &package.row;
-            if package.claim.is_some() || row.usable_until <= now {
+            if package.claimed || row.usable_until <= now {
                 continue;
             }
             let count = counts.entry(row.suite).or_insert(KeyPackageCount {
@@ -279,7 +268,7 @@ impl DirectoryStore for MemoryDirectoryStore {
                     .entry((device, row.reference))
                     .or_insert_with(|| Package {
                         row: row.clone(),
-                        claim: None,
+                        claimed: false,
                     });
             }
             Ok(())

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -26,9 +26,7 @@ pub use self::cell::CellKey;
 use self::{
     cell::Cell,
     cluster::Cluster,
-    rows::{
-        DELETED_STAMP, conversation_batch, first_welcome, last_welcome, once_cell, sequence_cell,
-    },
+    rows::{conversation_batch, first_welcome, last_welcome, once_cell, sequence_cell},
 };
 use crate::{Faults, faults::injected, lock};
 
@@ -44,6 +42,7 @@ pub struct MemoryMessageStore {
 struct Shared {
     clock: Arc<dyn Clock>,
     cluster: Mutex<Cluster>,
+    ticks: AtomicU64,
 }
 
 const FOREVER: i64 = i64::MAX;
@@ -69,6 +68,7 @@ impl MemoryMessageStore {
             shared: Arc::new(Shared {
                 clock,
                 cluster: Mutex::new(Cluster::new(faults)),
+                ticks: AtomicU64::new(2),
             }),
             lifetime: AtomicI64::new(FOREVER),
         }
@@ -102,6 +102,10 @@ impl MemoryMessageStore {
     /// without repair: for comparing end states.
     pub fn rows(&self) -> BTreeMap<CellKey, (u64, Bytes)> {
         lock(&self.shared.cluster).merged(self.now())
+    }
+
+    fn tick(&self) -> u64 {
+        self.shared.ticks.fetch_add(1, Ordering::SeqCst)
     }
 
     fn now(&self) -> Millis {
@@ -191,7 +195,7 @@ impl MessageStore for MemoryMessageStore {
     async fn write_once(&self, rows: &[OnceRow]) -> PortResult<()> {
         let now = self.now();
         for row in rows {
-            if let Some(cell) = once_cell(row, now) {
+            if let Some(cell) = once_cell(row, now, self.tick()) {
                 self.write(&[cell])?;
             }
         }
@@ -306,7 +310,7 @@ impl MessageStore for MemoryMessageStore {
 
     async fn delete_welcome(&self, device: DeviceId, reference: WelcomeRef) -> PortResult<()> {
         let cell = Cell {
-            stamp: DELETED_STAMP,
+            stamp: self.tick(),
             value: None,
             expires_at: None,
         };

@@ -6,9 +6,9 @@ use xchat_types::{DeviceId, Millis, Sequence, WelcomeRef};
 
 use super::cell::{Cell, CellKey};
 
-/// Rows that are written once carry no stamp of their own; their deletion is later than any.
+/// Rows that are written once carry no stamp of their own; but a welcome may be deleted and come
+/// again, and then the later of the two counts.
 const ONCE_STAMP: u64 = 1;
-pub(super) const DELETED_STAMP: u64 = 2;
 
 pub(super) fn conversation_batch(mutation: &Mutation, now: Millis) -> Vec<(CellKey, Cell)> {
     mutation
@@ -33,7 +33,8 @@ fn outlives(expires_at: Option<Millis>, now: Millis) -> bool {
     expires_at.is_none_or(|ends| ends > now)
 }
 
-pub(super) fn once_cell(row: &OnceRow, now: Millis) -> Option<(CellKey, Cell)> {
+/// `tick` grows with every call on the store, like a coordinator's clock.
+pub(super) fn once_cell(row: &OnceRow, now: Millis, tick: u64) -> Option<(CellKey, Cell)> {
     let (key, value, expires_at) = match row {
         OnceRow::Envelope {
             conversation,
@@ -81,7 +82,11 @@ pub(super) fn once_cell(row: &OnceRow, now: Millis) -> Option<(CellKey, Cell)> {
         (
             key,
             Cell {
-                stamp: ONCE_STAMP,
+                stamp: if matches!(row, OnceRow::Welcome { .. }) {
+                    tick
+                } else {
+                    ONCE_STAMP
+                },
                 value: Some(value.clone()),
                 expires_at,
             },
