@@ -1,0 +1,267 @@
+//! What became of this device's own records.
+
+use xchat_crypto::padding;
+use xchat_proto::{client::FetchOutcomesResponse, common, convert};
+use xchat_types::{Counter, Outcome, RefuseReason};
+
+use super::{Conversation, Phase, Submission, submission::What};
+use crate::{
+    desk::Desk,
+    event::{Event, NotSent, Suspension},
+};
+
+impl Conversation {
+    /// One outcome, pushed or asked for. An applied record is done with only when its stub comes,
+    /// in its place among the others.
+    pub(super) fn outcome(
+        &mut self,
+        desk: &mut Desk,
+        counter: Counter,
+        outcome: &Outcome,
+        digest_prefix: [u8; 8],
+    ) {
+        let body = self.body.as_ref();
+        let Some(submission) = body
+            .and_then(|body| body.submissions.get(&counter))
+            .cloned()
+        else {
+            return;
+        };
+        let first_prefix = match outcome {
+            Outcome::Duplicate { digest_prefix, .. } => *digest_prefix,
+            Outcome::Applied(_) | Outcome::Refused(_) | Outcome::Parked(_) => digest_prefix,
+        };
+        if first_prefix != submission.digest_prefix() {
+            // The counter was used by another store with this device's keys.
+            self.suspend(desk, Suspension::CounterConflict);
+            return;
+        }
+        match outcome.first() {
+            Outcome::Applied(sequence) | Outcome::Parked(sequence) => {
+                self.expect(desk, *sequence);
+            }
+            Outcome::Refused(RefuseReason::CounterGap { expected }) => {
+                self.send_again_from(desk, *expected);
+            }
+            Outcome::Refused(reason) => self.refused(desk, &submission, *reason),
+            Outcome::Duplicate { .. } => {}
+        }
+    }
+
+    /// The record ended, the envelope did not: it keeps its counter and goes again, in order.
+    fn send_again_from(&mut self, desk: &mut Desk, expected: Counter) {
+        let cursor = self.row.cursor;
+        let Some(body) = &mut self.body else { return };
+        let known = body.submissions.contains_key(&expected);
+        for (_, submission) in body.submissions.range_mut(expected..) {
+            submission.forget_socket();
+        }
+        let oldest = body.submissions.keys().next().copied();
+        if !known && oldest.is_some_and(|oldest| expected < oldest) {
+            // It has forgotten counters whose outcomes it told.
+            self.suspend(
+                desk,
+                Suspension::RolledBack {
+                    cursor,
+                    head: cursor,
+                },
+            );
+            return;
+        }
+        if self.live.retry_at.is_none() {
+            self.live.retry_at = Some(desk.later(desk.settings.retry_ms / 8));
+        }
+    }
+
+    fn refused(&mut self, desk: &mut Desk, submission: &Submission, reason: RefuseReason) {
+        let mendable = match reason {
+            RefuseReason::StaleEpoch | RefuseReason::AwaitingConsent | RefuseReason::Expired => {
+                true
+            }
+            RefuseReason::NotMember
+            | RefuseReason::InvalidHandshake
+            | RefuseReason::DeniedByRole
+            | RefuseReason::TooLarge
+            | RefuseReason::CounterGap { .. } => false,
+        };
+        if mendable {
+            self.mend(desk, submission);
+            if reason == RefuseReason::AwaitingConsent {
+                // Only a record that is on its way can change this.
+                self.live.retry_at = Some(desk.later(desk.settings.retry_ms));
+            }
+        } else {
+            self.give_up(desk, submission, NotSent::Refused(reason));
+        }
+    }
+
+    /// The counter is used up, what it was for is not done: it is made anew.
+    fn mend(&mut self, desk: &mut Desk, submission: &Submission) {
+        self.forget_submission(desk, submission);
+        match submission.what() {
+            What::Text(_) => {}
+            What::Commit => self.drop_pending_commit(),
+            What::Answer(accept) => self.row.answer = Some(accept),
+            What::Genesis => self.close(desk, NotSent::Refused(RefuseReason::StaleEpoch)),
+        }
+        if submission.what() == What::Commit && self.row.phase == Phase::Inviting {
+            // Only the first commit invites, and nobody else was there to be first.
+            self.close(desk, NotSent::Refused(RefuseReason::StaleEpoch));
+        }
+    }
+
+    /// The outcome is final.
+    pub(super) fn give_up(&mut self, desk: &mut Desk, submission: &Submission, reason: NotSent) {
+        self.forget_submission(desk, submission);
+        match submission.what() {
+            What::Text(number) => self.not_sent(desk, number, reason),
+            What::Commit => {
+                self.drop_pending_commit();
+                if self.row.phase == Phase::Inviting {
+                    self.close(desk, reason);
+                }
+            }
+            What::Genesis => self.close(desk, reason),
+            What::Answer(_) => {
+                if reason == NotSent::Refused(RefuseReason::NotMember) {
+                    self.suspend(desk, Suspension::NotMember);
+                }
+            }
+        }
+    }
+
+    fn drop_pending_commit(&mut self) {
+        let group = self.body.as_mut().and_then(|body| body.group.as_mut());
+        if let Some(group) = group.filter(|group| group.has_pending_commit()) {
+            // A pending commit that stays only costs a refusal later: it can never be applied.
+            let _ = group.clear_pending_commit();
+        }
+    }
+
+    /// An own request that came to nothing.
+    pub(super) fn close(&mut self, desk: &mut Desk, reason: NotSent) {
+        if self.row.phase.is_own_request() {
+            self.row.phase = Phase::Closed;
+            self.fail_waiting(desk, reason);
+        }
+    }
+
+    /// What became of everything that was sent on earlier sockets.
+    pub(super) fn outcomes(&mut self, desk: &mut Desk, response: &FetchOutcomesResponse) {
+        self.live.outcomes_open = false;
+        self.live.outcomes_known = true;
+        let last = Counter(response.last_counter);
+        let known = self.row.last_counter;
+        if last > known {
+            self.suspend(desk, Suspension::CounterConflict);
+            return;
+        }
+        for told in &response.outcomes {
+            let outcome = told.outcome.as_ref().map(Outcome::try_from);
+            let prefix = convert::digest_prefix(&told.digest_prefix);
+            if let (Some(Ok(outcome)), Ok(prefix)) = (outcome, prefix) {
+                self.outcome(desk, Counter(told.counter), &outcome, prefix);
+            }
+        }
+        // What the server has not seen goes again; what it has seen waits for its stub.
+        let told = |counter: Counter| counter <= last;
+        let Some(body) = &mut self.body else { return };
+        for submission in body.submissions.values_mut() {
+            if told(submission.counter()) {
+                submission.sent = true;
+                submission.accepted_at = Some(desk.now);
+            } else if submission.accepted_at.is_some() {
+                submission.forget_socket();
+            }
+        }
+    }
+
+    pub(super) fn outcomes_failed(&mut self, desk: &mut Desk, error: &common::Error) {
+        self.live.outcomes_open = false;
+        match error.reason() {
+            // The genesis has not been folded, or never arrived.
+            common::Reason::ConversationUnknown
+            | common::Reason::NotMember
+            | common::Reason::NotFound => self.live.outcomes_known = true,
+            _ => self.retry_later(desk, error),
+        }
+    }
+
+    /// The log has it; its outcome is to come.
+    pub(super) fn accepted(&mut self, desk: &Desk, counter: Counter) {
+        self.live.retry_warned = None;
+        let body = self.body.as_mut();
+        if let Some(submission) = body.and_then(|body| body.submissions.get_mut(&counter)) {
+            submission.accepted_at = Some(desk.now);
+        }
+    }
+
+    /// The server did not take a record. For the moment: it goes again with all that follow it. For
+    /// good: its counter was never used, so what follows is made anew.
+    pub(super) fn submit_failed(
+        &mut self,
+        desk: &mut Desk,
+        counter: Counter,
+        error: &common::Error,
+    ) {
+        use common::Reason;
+        let body = self.body.as_ref();
+        let Some(submission) = body
+            .and_then(|body| body.submissions.get(&counter))
+            .cloned()
+        else {
+            return;
+        };
+        match error.reason() {
+            Reason::TooLarge
+            | Reason::Malformed
+            | Reason::Empty
+            | Reason::HeaderMismatch
+            | Reason::DigestMismatch
+            | Reason::NotMember
+            | Reason::ConversationUnknown => {
+                self.take_apart_after(desk, counter);
+                self.row.last_counter = Counter(counter.0.saturating_sub(1));
+                self.give_up(desk, &submission, NotSent::ServerRefused(error.reason()));
+            }
+            _ => {
+                let Some(body) = &mut self.body else { return };
+                for (_, later) in body.submissions.range_mut(counter..) {
+                    later.forget_socket();
+                }
+                self.retry_later(desk, error);
+            }
+        }
+    }
+
+    /// Everything above a counter that was never used is made anew under lower ones.
+    fn take_apart_after(&mut self, desk: &mut Desk, counter: Counter) {
+        let Some(body) = &self.body else { return };
+        let later = body.submissions.range(counter.next()..);
+        let later: Vec<Submission> = later.map(|(_, submission)| submission.clone()).collect();
+        for submission in later {
+            self.mend(desk, &submission);
+        }
+    }
+
+    /// Nothing is submitted for a while, as long as the server says or the settings do.
+    pub(super) fn retry_later(&mut self, desk: &mut Desk, error: &common::Error) {
+        let pause = match error.retry_after_ms {
+            0 => desk.settings.retry_ms,
+            told => told,
+        };
+        self.live.retry_at = Some(desk.later(pause));
+        if self.live.retry_warned.replace(error.reason) != Some(error.reason) {
+            desk.event(Event::ServerRefused {
+                request: "submit",
+                reason: error.reason(),
+                message: error.message.clone(),
+            });
+        }
+    }
+
+    /// Padded content of a message, as it is encrypted.
+    pub(super) fn pad(content: &[u8]) -> Vec<u8> {
+        padding::pad(content.to_vec())
+    }
+}

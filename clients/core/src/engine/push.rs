@@ -1,0 +1,63 @@
+//! What the server sends unasked.
+
+use xchat_proto::{
+    client::{self, server_frame::Body},
+    convert,
+};
+use xchat_types::{ConversationId, Counter, Outcome};
+
+use super::Engine;
+use crate::{conversation::Work, input::CloseReason};
+
+impl Engine {
+    pub(super) fn pushed(&mut self, body: Body) {
+        match body {
+            Body::DeliverPush(push) => self.delivered(push.records),
+            Body::OutcomePush(push) => self.told(&push),
+            Body::WelcomePush(push) => {
+                if let Some(welcome) = push.welcome {
+                    self.welcome(welcome);
+                }
+            }
+            Body::ResyncPush(_) => self.resume(),
+            Body::GoingAwayPush(push) => {
+                self.close(CloseReason::GoingAway, Some(push.reconnect_after_ms));
+            }
+            Body::Error(error) => {
+                let reason = error.reason();
+                self.refused_request("socket", reason, &error);
+            }
+            _ => self.close(CloseReason::BadFrame, None),
+        }
+    }
+
+    /// Records of one conversation; those of one that is not known belong to a welcome that is
+    /// still to come, and will be pulled then.
+    fn delivered(&mut self, records: Vec<client::DeliveredRecord>) {
+        let header = records.iter().find_map(|record| record.header.as_ref());
+        let id = header.and_then(|header| {
+            convert::id::<ConversationId>(&header.conversation_id, "conversation_id").ok()
+        });
+        match id {
+            Some(id) => self.work(id, Work::Pushed(records)),
+            // Parked records alone do not say where they belong: marks do.
+            None => self.resume(),
+        }
+    }
+
+    fn told(&mut self, push: &client::OutcomePush) {
+        let id = convert::id::<ConversationId>(&push.conversation_id, "conversation_id");
+        let outcome = push.outcome.as_ref().map(Outcome::try_from);
+        let prefix = convert::digest_prefix(&push.digest_prefix);
+        let (Ok(id), Some(Ok(outcome)), Ok(digest_prefix)) = (id, outcome, prefix) else {
+            self.close(CloseReason::BadFrame, None);
+            return;
+        };
+        let work = Work::Outcome {
+            counter: Counter(push.counter),
+            outcome,
+            digest_prefix,
+        };
+        self.work(id, work);
+    }
+}
