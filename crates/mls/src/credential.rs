@@ -171,6 +171,13 @@ fn read_member(member: &Member) -> Result<Leaf, CredentialError> {
     })
 }
 
+/// The root key under which an account's leaf was certified, from a state that the judge made.
+pub(crate) fn read_root(member: &Member, account: &AccountId) -> Option<PublicKey> {
+    let claim = decode(identity(&member.credential).ok()?.as_bytes()).ok()?;
+    let leaf = claim.chain.first().filter(|_| claim.account == *account)?;
+    Some(leaf.root())
+}
+
 /// Verifies every leaf, in index order.
 pub(crate) fn verify_members(
     members: impl Iterator<Item = Member>,

@@ -2,7 +2,8 @@
 
 use openmls_traits::OpenMlsProvider as _;
 use thiserror::Error;
-use xchat_types::{ConversationId, Epoch, Incarnation};
+use xchat_crypto::PublicKey;
+use xchat_types::{AccountId, ConversationId, Epoch, Incarnation};
 use zeroize::Zeroizing;
 
 use super::Group;
@@ -39,6 +40,12 @@ impl Group {
     /// In index order. Each was verified when it came in.
     pub fn members(&self) -> Result<Vec<Leaf>, CredentialError> {
         credential::read_members(self.mls.members())
+    }
+
+    /// Root key of an account that has a leaf: what people compare as the safety number.
+    pub fn root_of(&self, account: &AccountId) -> Option<PublicKey> {
+        let mut members = self.mls.members();
+        members.find_map(|member| credential::read_root(&member, account))
     }
 
     pub fn own_index(&self) -> LeafIndex {
