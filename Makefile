@@ -7,37 +7,43 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xchat
 # Shared by all checkouts, so that a clean one is not a cold build.
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(CACHE)/tools/bin:$(PATH)
+BIN := $(abspath $(CARGO_TARGET_DIR))/debug
 XTASK := cargo run --quiet --locked -p xtask --
-BIN := $(CARGO_TARGET_DIR)/debug
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: setup
 setup: ## Install what this machine lacks for everything below, saying what
 	@infra/setup.sh build test check demo
+	@echo "setup: all is there"
+
+# Use
+
+.PHONY: run
+run: build ## Start a server here and print what to type in two other terminals
+	@echo "run: this is a dev build, with optimised cryptography; make release builds a fast one"
+	@exec infra/run.sh $(BIN)
 
 .PHONY: build
-build: setup-build ## Build server and client (cryptography optimised, the rest not)
+build: setup-build ## Build server and client
 	@cargo build --locked -p xchat-server -p xchat-cli
 
 .PHONY: release
 release: setup-build ## Build server and client as one would install them
 	@cargo build --locked --release -p xchat-server -p xchat-cli
-	@echo "built $(CARGO_TARGET_DIR)/release/xchat-server and $(CARGO_TARGET_DIR)/release/xchat"
+	@echo "built $(abspath $(CARGO_TARGET_DIR))/release/xchat-server and xchat beside it"
 
-.PHONY: run
-run: build ## Start a server on this machine and say what to type in two other terminals
-	@infra/run.sh $(BIN)
+# Before a change lands
 
 .PHONY: test
-test: setup-test ## Run all tests
-	@cargo test --locked --workspace --no-fail-fast 2>&1 | $(XTASK) test-summary
+test: setup-test ## Run all tests; the last line sums them
+	@cargo build --quiet --locked -p xtask
+	@cargo test --locked --workspace --no-fail-fast 2>&1 | $(BIN)/xtask test-summary
 
 .PHONY: ci
-ci: setup-check fmt-check lint check deny doc ## Everything that must pass before a change lands, tests last
-	@$(MAKE) --no-print-directory test
+ci: setup-check fmt-check lint check deny rustdoc test ## Everything that must pass, tests last
 
 .PHONY: fmt
 fmt: setup-check ## Format Rust and proto files
@@ -45,33 +51,49 @@ fmt: setup-check ## Format Rust and proto files
 	@buf format --write proto
 
 .PHONY: fmt-check
-fmt-check: setup-check ## Say what is not formatted
+fmt-check: setup-check ## Show what is not formatted
 	@cargo fmt --all --check
 	@buf format --diff --exit-code proto
 
 .PHONY: lint
 lint: setup-check ## Clippy and buf lint, warnings denied
 	@buf lint proto
-	@cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: check
-check: setup-check ## Guards: file sizes, tiers, words, drift of generated docs, proto baseline
+check: setup-check ## All guards below, and drift of generated docs
 	@$(XTASK) check
+
+.PHONY: check-size
+check-size: setup-build ## Guard: no source file above the hard limit
+	@$(XTASK) check-size
+
+.PHONY: check-tiers
+check-tiers: setup-build ## Guard: who may import whom
+	@$(XTASK) check-tiers
+
+.PHONY: check-words
+check-words: setup-build ## Guard: no machine path, registry host or name that says nothing
+	@$(XTASK) check-words
+
+.PHONY: check-proto
+check-proto: setup-check ## Guard: released formats do not break (proto/BASELINE)
+	@$(XTASK) check-proto
+
+.PHONY: deny
+deny: setup-check ## Licences, bans and sources of dependencies
+	@cargo deny --locked check --hide-inclusion-graph licenses bans sources
 
 .PHONY: docs
 docs: setup-build ## Write the generated sections of the docs
 	@$(XTASK) docs
 
-.PHONY: deny
-deny: setup-check ## Licences, bans and sources of dependencies
-	@cargo deny --offline check --hide-inclusion-graph licenses bans sources
-
-.PHONY: doc
-doc: setup-build ## Build the API docs, broken links denied
+.PHONY: rustdoc
+rustdoc: setup-build ## Build the API docs, warnings denied
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps
 
 .PHONY: clean
-clean: ## Delete what was built
+clean: ## Delete what was built, for all checkouts
 	@cargo clean
 
 .PHONY: setup-build setup-test setup-check

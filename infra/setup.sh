@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what a bare Debian machine with a Rust toolchain lacks. Says what it installs; does
-# nothing, at once, when all is there. Arguments: build, test, check, demo.
+# Installs what a bare Debian machine with a Rust toolchain lacks. Says what it installs, and does
+# nothing, at once, where all is there. Arguments: what for (build, test, check, demo).
 set -euo pipefail
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/xchat"
@@ -9,15 +9,9 @@ export PATH="$tools/bin:$PATH"
 BUF_VERSION=1.75.0
 CARGO_DENY_VERSION=0.20.2
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        echo "setup: this needs root: type   $*   as root, then run make again" >&2
-        exit 1
-    fi
+fail() {
+    echo "setup: $*" >&2
+    exit 1
 }
 
 # debian COMMAND PACKAGE…: installs the packages where the command is missing.
@@ -25,24 +19,25 @@ debian() {
     local command=$1
     shift
     command -v "$command" >/dev/null && return
-    if ! command -v apt-get >/dev/null; then
-        echo "setup: $command is missing; install it with your system's package manager" >&2
-        exit 1
+    command -v apt-get >/dev/null ||
+        fail "$command is missing, and this is no Debian: install it with your package manager"
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || fail "$command is missing. As root, type:
+    apt-get update && apt-get install --no-install-recommends $*
+and then run make again"
+        as_root=(sudo)
     fi
-    echo "setup: installing $* (for $command)"
-    as_root apt-get -o DPkg::Lock::Timeout=400 update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=400 install -y -qq \
-        --no-install-recommends "$@" >/dev/null
+    echo "setup: installing $* (for the command $command)"
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+    "${apt[@]}" -o DPkg::Lock::Timeout=400 update
+    "${apt[@]}" -o DPkg::Lock::Timeout=400 install -y --no-install-recommends "$@" >/dev/null
 }
 
+# A C compiler is all that the household build needs.
 build() {
-    if ! command -v cargo >/dev/null; then
-        echo "setup: cargo is missing; install Rust with rustup, see https://rustup.rs" >&2
-        exit 1
-    fi
+    command -v cargo >/dev/null || fail "cargo is missing: install Rust, see https://rustup.rs"
     debian cc gcc libc6-dev
-    debian c++ g++
-    debian cmake cmake
 }
 
 tests() {
@@ -56,15 +51,15 @@ check() {
     debian git git
     if [ "$(buf --version 2>/dev/null)" != "$BUF_VERSION" ]; then
         debian npm npm
-        echo "setup: installing buf $BUF_VERSION"
+        echo "setup: installing buf $BUF_VERSION into $tools"
         npm install --silent --no-fund --no-audit --global --prefix "$tools" \
             "@bufbuild/buf@$BUF_VERSION"
     fi
     if [ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $CARGO_DENY_VERSION" ]; then
-        echo "setup: installing cargo-deny $CARGO_DENY_VERSION (a few minutes)"
-        CARGO_TARGET_DIR="$cache/tools/build" cargo install --quiet --root "$tools" \
-            --version "$CARGO_DENY_VERSION" cargo-deny --no-default-features
-        rm -rf "$cache/tools/build"
+        echo "setup: installing cargo-deny $CARGO_DENY_VERSION into $tools (a few minutes)"
+        CARGO_TARGET_DIR="$tools/build" cargo install --quiet --root "$tools" \
+            --version "$CARGO_DENY_VERSION" --no-default-features cargo-deny
+        rm -rf "$tools/build"
     fi
 }
 
@@ -79,6 +74,6 @@ for part in "$@"; do
         test) tests ;;
         check) check ;;
         demo) demo ;;
-        *) echo "setup: no part is called $part; there are build, test, check, demo" >&2; exit 64 ;;
+        *) fail "no part is called $part; there are build, test, check and demo" ;;
     esac
 done
