@@ -97,6 +97,11 @@ impl SignedChallenge {
         })
     }
 
+    /// What a client works on: that the work is worth it is the server's word in any case.
+    pub const fn unverified(&self) -> &Challenge {
+        &self.challenge
+    }
+
     pub fn verify(&self, server: &PublicKey) -> Result<Challenge, ProofError> {
         server
             .verify(

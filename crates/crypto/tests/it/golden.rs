@@ -1,6 +1,11 @@
 //! The committed vectors: equal to what this code computes, and to what another language does.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
 
 use serde_json::Value;
 
@@ -73,13 +78,16 @@ fn no_vector_file_is_left_over() {
     assert_eq!(found, known);
 }
 
+fn check_in_python(folder: &Path) -> Output {
+    Command::new("python3")
+        .arg(folder.join("check.py"))
+        .output()
+        .expect("python3 is needed for this test: `make setup` installs it")
+}
+
 #[test]
 fn an_independent_computation_in_python_gives_the_same_vectors() {
-    let script = folder().join("check.py");
-    let output = Command::new("python3")
-        .args(["-B".as_ref(), script.as_os_str()])
-        .output()
-        .expect("python3 is needed for this test: `make setup` installs it");
+    let output = check_in_python(&folder());
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{errors}");
@@ -88,4 +96,57 @@ fn an_independent_computation_in_python_gives_the_same_vectors() {
         said.contains(&format!("{cases} cases agree")),
         "not every case was checked: {said}"
     );
+}
+
+/// Adds one to the last digit of a hexadecimal or decimal value.
+fn change(value: &mut Value) {
+    *value = match &*value {
+        Value::String(text) => {
+            let (front, last) = text.split_at(text.len() - 1);
+            let digit = (u8::from_str_radix(last, 16).unwrap() + 1) % 16;
+            Value::from(format!("{front}{digit:x}"))
+        }
+        number => Value::from(number.as_u64().unwrap() + 1),
+    };
+}
+
+#[test]
+fn the_computation_in_python_notices_a_changed_digit_in_every_file() {
+    let changed = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), changed.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let fields = [
+        ("certificate", "certificate"),
+        ("control", "signed_control"),
+        ("derivations", "group_id"),
+        ("envelope", "digest"),
+        ("head", "head_hash_0"),
+        ("ids", "device_id"),
+        ("login", "signature"),
+        ("padding", "padded"),
+        ("phrase", "root_seed"),
+        ("proof", "signed_challenge"),
+        ("safety", "safety_number"),
+        ("store", "subkey"),
+    ];
+    assert_eq!(fields.len(), vectors::all().len());
+    for (name, field) in fields {
+        let mut cases = committed(name);
+        change(&mut cases[0][field]);
+        let path = changed.path().join(name).with_extension("json");
+        fs::write(path, serde_json::json!({ "cases": cases }).to_string()).unwrap();
+    }
+    let output = check_in_python(changed.path());
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    for (name, field) in fields {
+        assert!(
+            errors.contains(&format!("{name}[0]")),
+            "{name}.{field} went unnoticed:\n{errors}"
+        );
+    }
 }
