@@ -100,13 +100,13 @@ fn an_independent_computation_in_python_gives_the_same_vectors() {
 
 /// Adds one to the last digit of a hexadecimal or decimal value.
 fn change(value: &mut Value) {
-    *value = match &*value {
-        Value::String(text) => {
+    *value = match value.as_str() {
+        Some(text) => {
             let (front, last) = text.split_at(text.len() - 1);
             let digit = (u8::from_str_radix(last, 16).unwrap() + 1) % 16;
             Value::from(format!("{front}{digit:x}"))
         }
-        number => Value::from(number.as_u64().unwrap() + 1),
+        None => Value::from(value.as_u64().unwrap() + 1),
     };
 }
 
