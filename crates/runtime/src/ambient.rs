@@ -27,6 +27,10 @@ impl Clock for SystemClock {
 pub struct SystemRng;
 
 impl Rng for SystemRng {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the system's randomness"
+    )]
     fn fill(&self, buffer: &mut [u8]) {
         if let Err(error) = getrandom::fill(buffer) {
             tracing::error!(%error, "the system's random source failed: weak bytes are not an option");
