@@ -13,6 +13,8 @@ const UINT: u8 = 0;
 const BYTES: u8 = 2;
 const ARRAY: u8 = 4;
 const MAP: u8 = 5;
+/// In place of a small value: it follows in 1, 2, 4 or 8 bytes.
+const WIDE: [u8; 4] = [0x18, 0x19, 0x1a, 0x1b];
 const FALSE: u8 = 0xf4;
 const TRUE: u8 = 0xf5;
 
@@ -26,20 +28,21 @@ impl Writer {
 
     fn head(&mut self, major: u8, value: u64) -> &mut Self {
         let major = major << 5;
+        let [in_1, in_2, in_4, in_8] = WIDE.map(|width| major | width);
         let wide = value.to_be_bytes();
         match value {
             0..=23 => self.0.push(major | wide[7]),
-            24..=0xff => self.0.extend_from_slice(&[major | 24, wide[7]]),
+            24..=0xff => self.0.extend_from_slice(&[in_1, wide[7]]),
             0x100..=0xffff => {
-                self.0.push(major | 25);
+                self.0.push(in_2);
                 self.0.extend_from_slice(&wide[6..]);
             }
             0x1_0000..=0xffff_ffff => {
-                self.0.push(major | 26);
+                self.0.push(in_4);
                 self.0.extend_from_slice(&wide[4..]);
             }
             _ => {
-                self.0.push(major | 27);
+                self.0.push(in_8);
                 self.0.extend_from_slice(&wide);
             }
         }

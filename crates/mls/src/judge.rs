@@ -213,7 +213,7 @@ impl Scene<'_> {
         let arrivals = self.rule_on_adds(staged, &removed)?;
         let extensions = self.rule_on_context(staged)?;
         let epoch = Epoch(staged.group_context().epoch().as_u64());
-        let added = self.rule_on_welcomes(arrivals, epoch)?;
+        let added = self.rule_on_welcomes(&arrivals, epoch)?;
         Ok(CommitEffect {
             committer: self.committer,
             added,

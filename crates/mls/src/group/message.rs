@@ -3,8 +3,8 @@
 use std::fmt;
 
 use openmls::prelude::{
-    ContentType, MlsMessageBodyIn, MlsMessageIn, ProcessedMessage, ProcessedMessageContent,
-    ProtocolMessage, Sender,
+    ContentType, MlsMessageBodyIn, MlsMessageIn, PrivateMessageIn, ProcessedMessage,
+    ProcessedMessageContent, ProtocolMessage, Sender,
 };
 use thiserror::Error;
 use tls_codec::Deserialize as _;
@@ -87,7 +87,8 @@ impl Group {
     }
 
     /// Decrypts a message of the current epoch or one of the three before. Each can be decrypted
-    /// once: its key is gone with the next [`Group::take_changes`].
+    /// once: its key is gone when the changes are persisted. After an error the group is to be
+    /// reverted, so that a bent copy cannot use up the key of the good one.
     pub fn decrypt(
         &mut self,
         header: &Header,
@@ -98,25 +99,25 @@ impl Group {
             && header.kind == RecordKind::Application
             && message.group_id() == self.mls.group_id()
             && message.epoch().as_u64() == header.epoch.0;
-        if !here {
+        if !here || message.aad() != header_binding(header) {
             return Err(DecryptError::Header);
         }
         let processed = self
             .mls
-            .process_message(&self.provider, message)
+            .process_message(&self.provider, ProtocolMessage::from(message))
             .map_err(|_| DecryptError::CannotDecrypt)?;
         let (account, device) = self.sender(&processed)?;
-        if device != header.sender || processed.aad() != header_binding(header) {
+        if device != header.sender {
             return Err(DecryptError::Header);
         }
-        match processed.into_content() {
-            ProcessedMessageContent::ApplicationMessage(content) => Ok(Decrypted {
-                account,
-                device,
-                plaintext: Zeroizing::new(content.into_bytes()),
-            }),
-            _ => Err(DecryptError::CannotDecrypt),
-        }
+        let ProcessedMessageContent::ApplicationMessage(content) = processed.into_content() else {
+            return Err(DecryptError::CannotDecrypt);
+        };
+        Ok(Decrypted {
+            account,
+            device,
+            plaintext: Zeroizing::new(content.into_bytes()),
+        })
     }
 
     /// Verifies the credential that OpenMLS names as the sender's, once while the epoch lasts. That
@@ -139,15 +140,15 @@ impl Group {
     }
 }
 
-fn parse(message: &ApplicationBytes) -> Result<ProtocolMessage, DecryptError> {
+fn parse(message: &ApplicationBytes) -> Result<PrivateMessageIn, DecryptError> {
     let message = MlsMessageIn::tls_deserialize_exact(message.as_bytes())
         .map_err(|_| DecryptError::Malformed)?;
-    match message.extract() {
-        MlsMessageBodyIn::PrivateMessage(message)
-            if message.content_type() == ContentType::Application =>
-        {
-            Ok(ProtocolMessage::from(message))
-        }
-        _ => Err(DecryptError::Malformed),
+    let MlsMessageBodyIn::PrivateMessage(message) = message.extract() else {
+        return Err(DecryptError::Malformed);
+    };
+    if message.content_type() == ContentType::Application {
+        Ok(message)
+    } else {
+        Err(DecryptError::Malformed)
     }
 }

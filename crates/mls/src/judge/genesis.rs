@@ -73,10 +73,10 @@ pub fn judge_genesis(
 
 pub(crate) fn parse_group_info(bytes: &[u8]) -> Result<VerifiableGroupInfo, Refusal> {
     let message = MlsMessageIn::tls_deserialize_exact(bytes).map_err(|_| Refusal::Malformed)?;
-    match message.extract() {
-        MlsMessageBodyIn::GroupInfo(group_info) => Ok(group_info),
-        _ => Err(Refusal::Malformed),
-    }
+    let MlsMessageBodyIn::GroupInfo(group_info) = message.extract() else {
+        return Err(Refusal::Malformed);
+    };
+    Ok(group_info)
 }
 
 fn check_group_info(header: &Header, group_info: &VerifiableGroupInfo) -> Result<(), Refusal> {

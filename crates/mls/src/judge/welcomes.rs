@@ -24,7 +24,7 @@ struct Welcome {
 impl Scene<'_> {
     pub(super) fn rule_on_welcomes(
         &self,
-        arrivals: Vec<Arrival>,
+        arrivals: &[Arrival],
         epoch: Epoch,
     ) -> Result<Vec<Added>, Refusal> {
         let welcome = match &self.case.bundle.welcome {
@@ -39,7 +39,7 @@ impl Scene<'_> {
         let header = self.case.header;
         let group_id = derive::group_id(&header.conversation, header.incarnation);
         arrivals
-            .into_iter()
+            .iter()
             .map(|arrival| welcome.admit(arrival, &group_id, epoch))
             .collect()
     }
@@ -72,7 +72,7 @@ impl Welcome {
         }))
     }
 
-    fn admit(&self, arrival: Arrival, group_id: &GroupId, epoch: Epoch) -> Result<Added, Refusal> {
+    fn admit(&self, arrival: &Arrival, group_id: &GroupId, epoch: Epoch) -> Result<Added, Refusal> {
         let secret = self
             .secrets
             .get(&arrival.reference)
