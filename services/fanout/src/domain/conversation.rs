@@ -60,18 +60,8 @@ impl Conversation {
     pub(super) fn commits_next(&self, record: &Record) -> bool {
         self.head.group.as_ref().is_some_and(|group| is_current(group, record))
     }
-
-    /// Puts the rows of the head's last mutation over those that were read with it: a torn batch
-    /// may have left the readable replicas without them.
-    pub fn redo(&mut self) {
-        let Some(redo) = self.head.redo.clone() else {
-            return;
-        };
-        self.members.0.extend(redo.members);
-        self.senders.extend(redo.sender);
-    }
 }
 
-pub(super) fn is_current(group: &GroupHead, record: &Record) -> bool {
+pub fn is_current(group: &GroupHead, record: &Record) -> bool {
     (group.incarnation, group.epoch) == (record.header.incarnation, record.header.epoch)
 }

@@ -12,7 +12,7 @@ use xchat_types::{
 };
 
 use super::{
-    Logged, Members, Recent, Record,
+    Head, Logged, Members, Recent, Record,
     decide::{Change, Commit},
     head::FIRST_JUDGE,
     member::MARKED_DEVICES,
@@ -33,8 +33,8 @@ pub struct Effects {
     pub obsolete: Option<(Incarnation, Epoch)>,
     /// Devices that get the envelope, its sender among them.
     pub audience: Vec<DeviceId>,
-    /// Whether they get marks for it too.
-    pub marked: bool,
+    /// The sequence that their marks get, if they get marks.
+    pub marked: Option<Sequence>,
     pub told: Option<Told>,
 }
 
@@ -131,7 +131,7 @@ impl Effects {
             welcomes: Vec::new(),
             obsolete: None,
             audience: Vec::new(),
-            marked: false,
+            marked: None,
             told: from.told(),
         };
         if let (Some(envelope), Some(record)) = (&effects.envelope, from.record) {
@@ -146,9 +146,28 @@ impl Effects {
         }
         if let Some(envelope) = &effects.envelope {
             effects.audience = from.members.audience(envelope.sequence).collect();
-            effects.marked = effects.audience.len() <= MARKED_DEVICES;
+            let few = effects.audience.len() <= MARKED_DEVICES;
+            effects.marked = few.then_some(envelope.sequence);
         }
         effects
+    }
+
+    /// For a record of which nothing is known any more but that it was folded: a mark at the head
+    /// makes every device that is in look for itself.
+    pub fn remind(members: &Members, head: &Head) -> Self {
+        let audience: Vec<_> = members.audience(head.sequence).collect();
+        let few = audience.len() <= MARKED_DEVICES;
+        Self {
+            stamp: head.stamp,
+            envelope: None,
+            payload: None,
+            group_state: None,
+            welcomes: Vec::new(),
+            obsolete: None,
+            audience,
+            marked: few.then_some(head.sequence),
+            told: None,
+        }
     }
 }
 

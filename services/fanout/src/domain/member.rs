@@ -27,7 +27,7 @@ impl Span {
     /// position whatever happened behind it, so that a replay delivers as before.
     pub fn delivers(&self, sequence: Sequence) -> bool {
         let inside = self.joined < sequence && self.left.is_none_or(|left| sequence <= left);
-        let admitted = self.accepted.is_some_and(|accepted| accepted < sequence);
+        let admitted = self.accepted.is_some_and(|accepted| accepted <= sequence);
         inside && (admitted || self.request.is_none_or(|request| sequence <= request))
     }
 

@@ -1,0 +1,92 @@
+//! Pushing to gateways: off the fold's path, best effort, nothing is lost when it fails.
+//!
+//! A device that misses a push finds its mark, or a gap before the next push; a device whose batch
+//! was lost with its stream is told to resync.
+
+mod breaker;
+mod link;
+pub mod push;
+pub mod record;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+use xchat_proto::gateway::DeliverItem;
+use xchat_runtime::{Tasks, channel::Dialer};
+
+use link::{Link, Lost};
+
+/// Batches that wait for one gateway; behind it, devices resync.
+const QUEUED_BATCHES: usize = 256;
+/// A gateway that nothing is sent to for so long is forgotten.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// Sends batches to gateways by their route address. Clones share the streams.
+#[derive(Clone, Debug)]
+pub struct Deliverer {
+    dialer: Dialer,
+    tasks: Tasks,
+    /// Of one batch.
+    deadline: Duration,
+    gateways: Arc<Mutex<HashMap<String, Gateway>>>,
+}
+
+#[derive(Debug)]
+struct Gateway {
+    queue: mpsc::Sender<Vec<DeliverItem>>,
+    lost: Lost,
+}
+
+impl Deliverer {
+    pub fn new(dialer: Dialer, tasks: Tasks, deadline: Duration) -> Self {
+        Self {
+            dialer,
+            tasks,
+            deadline,
+            gateways: Arc::default(),
+        }
+    }
+
+    /// Hands over items in order and returns at once. What finds no room is lost, and its devices
+    /// are told to resync.
+    pub fn send(&self, gateway: &str, items: Vec<DeliverItem>) {
+        let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+        gateways.retain(|_, gateway| !gateway.queue.is_closed());
+        if !gateways.contains_key(gateway) {
+            let Some(opened) = self.open(gateway) else {
+                return;
+            };
+            gateways.insert(gateway.to_owned(), opened);
+        }
+        let Some(open) = gateways.get(gateway) else {
+            return;
+        };
+        if let Err(unsent) = open.queue.try_send(items) {
+            open.lost.note(&unsent.into_inner());
+        }
+    }
+
+    fn open(&self, address: &str) -> Option<Gateway> {
+        let channel = match self.dialer.dial(address) {
+            Ok(channel) => channel,
+            Err(cause) => {
+                tracing::warn!(cause, "a route names a gateway that can't be reached");
+                return None;
+            }
+        };
+        let (queue, batches) = mpsc::channel(QUEUED_BATCHES);
+        let lost = Lost::default();
+        let link = Link::new(channel, self.deadline, lost.clone());
+        let (dialer, address) = (self.dialer.clone(), address.to_owned());
+        let stop = self.tasks.soft().clone();
+        self.tasks.spawn_session("deliver", async move {
+            stop.run_until_cancelled(link.run(batches, IDLE)).await;
+            dialer.forget(&address);
+        });
+        Some(Gateway { queue, lost })
+    }
+}

@@ -1,0 +1,174 @@
+//! Telling devices: pushes to the routes there are, marks for all, pushes to the routes that came
+//! up meanwhile.
+//!
+//! A gateway registers a route, then reads marks; this side writes marks, then looks up. So a
+//! device that connects in between is seen by one of the two.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use xchat_ports::{
+    Clock, MessageStore, Routing,
+    message_store::Mark,
+    routing::Route,
+};
+use xchat_proto::gateway::DeliverItem;
+use xchat_types::{ConversationId, DeviceId, Sequence};
+
+use crate::{
+    Error,
+    deliver::{Deliverer, push},
+    domain::{Effects, Place},
+};
+
+/// A folded record that is written, and of which devices are to hear.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    pub conversation: ConversationId,
+    pub place: Place,
+    pub effects: Effects,
+}
+
+/// Announces batches. Pushes go out at once; marks are collected and flushed.
+#[derive(Debug)]
+pub struct Announcer {
+    store: Arc<dyn MessageStore>,
+    routing: Arc<dyn Routing>,
+    deliverer: Deliverer,
+    clock: Arc<dyn Clock>,
+    pending: Pending,
+}
+
+/// What the next flush will do.
+#[derive(Debug, Default)]
+struct Pending {
+    marks: BTreeMap<(DeviceId, ConversationId), Sequence>,
+    /// Marked devices without a route, with what they were not pushed.
+    unpushed: Vec<(Arc<Announcement>, BTreeSet<DeviceId>)>,
+}
+
+type Routes = HashMap<DeviceId, Route>;
+
+impl Announcer {
+    pub fn new(
+        store: Arc<dyn MessageStore>,
+        routing: Arc<dyn Routing>,
+        deliverer: Deliverer,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            store,
+            routing,
+            deliverer,
+            clock,
+            pending: Pending::default(),
+        }
+    }
+
+    /// Pushes a batch, one read of routes for all of it, and notes its marks.
+    pub async fn announce(&mut self, batch: Vec<Announcement>) {
+        let batch: Vec<_> = batch.into_iter().map(Arc::new).collect();
+        let devices: BTreeSet<_> = batch.iter().flat_map(|announcement| heard(announcement)).collect();
+        let routes = self.routes(&devices).await;
+        self.push(batch.iter().map(|announcement| (&**announcement, None)), &routes);
+        for announcement in batch {
+            self.note(announcement, &routes);
+        }
+    }
+
+    /// Writes the marks, and only then looks up again who was marked but not pushed.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        let marks: Vec<_> = self
+            .pending
+            .marks
+            .iter()
+            .map(|(&(device, conversation), &sequence)| Mark {
+                device,
+                conversation,
+                sequence,
+            })
+            .collect();
+        if !marks.is_empty() {
+            self.store.write_marks(&marks).await?;
+        }
+        let Pending { unpushed, .. } = std::mem::take(&mut self.pending);
+        let devices: BTreeSet<_> = unpushed.iter().flat_map(|(_, devices)| devices.clone()).collect();
+        if devices.is_empty() {
+            return Ok(());
+        }
+        let routes = self.routes(&devices).await;
+        self.push(
+            unpushed.iter().map(|(announcement, devices)| (&**announcement, Some(devices))),
+            &routes,
+        );
+        Ok(())
+    }
+
+    fn note(&mut self, announcement: Arc<Announcement>, routes: &Routes) {
+        let effects = &announcement.effects;
+        let Some(sequence) = effects.marked else {
+            return;
+        };
+        for device in &effects.audience {
+            let key = (*device, announcement.conversation);
+            let mark = self.pending.marks.entry(key).or_default();
+            *mark = sequence.max(*mark);
+        }
+        let unpushed: BTreeSet<_> = effects
+            .audience
+            .iter()
+            .copied()
+            .filter(|device| !routes.contains_key(device))
+            .collect();
+        if !unpushed.is_empty() {
+            self.pending.unpushed.push((announcement, unpushed));
+        }
+    }
+
+    /// Hints: where they can't be read, marks alone must do.
+    async fn routes(&self, devices: &BTreeSet<DeviceId>) -> Routes {
+        if devices.is_empty() {
+            return Routes::new();
+        }
+        let devices: Vec<_> = devices.iter().copied().collect();
+        match self.routing.lookup(&devices).await {
+            Ok(routes) => routes.into_iter().map(|route| (route.device, route)).collect(),
+            Err(cause) => {
+                tracing::warn!(%cause, "routes can't be read: devices will find their marks");
+                Routes::new()
+            }
+        }
+    }
+
+    /// One batch a gateway, in the order of the fold; to all, or only to some devices.
+    fn push<'a>(
+        &self,
+        announcements: impl Iterator<Item = (&'a Announcement, Option<&'a BTreeSet<DeviceId>>)>,
+        routes: &Routes,
+    ) {
+        let now = self.clock.now();
+        let mut batches: BTreeMap<&str, Vec<DeliverItem>> = BTreeMap::new();
+        for (announcement, only) in announcements {
+            let route = |device: &DeviceId| {
+                let meant = only.is_none_or(|only| only.contains(device));
+                routes.get(device).filter(|_| meant)
+            };
+            for (gateway, items) in push::items(announcement, route, now) {
+                batches.entry(gateway).or_default().extend(items);
+            }
+        }
+        for (gateway, items) in batches {
+            self.deliverer.send(gateway, items);
+        }
+    }
+}
+
+/// Every device that a record has something for.
+fn heard(announcement: &Announcement) -> impl Iterator<Item = DeviceId> {
+    let effects = &announcement.effects;
+    let told = effects.told.iter().map(|told| told.device);
+    let invited = effects.welcomes.iter().map(|invitation| invitation.device);
+    effects.audience.iter().copied().chain(told).chain(invited)
+}

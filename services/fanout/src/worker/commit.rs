@@ -1,0 +1,81 @@
+//! How far the fold has got, told to the log: never before the store has synced.
+//!
+//! Stores acknowledge before they sync. An offset that is committed is not read again, so
+//! everything below it must survive a power cut first.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use xchat_ports::{Clock, EventLog, MessageStore};
+use xchat_types::{Offset, PartitionId};
+
+use crate::Error;
+
+/// The log may delete what lies below the committed offset and is older than this.
+const RELEASE_BEHIND_MS: u64 = 6 * 3_600_000;
+
+/// Next offsets below which everything is written, marked and pushed.
+#[derive(Debug, Default)]
+pub struct Progress(Mutex<BTreeMap<PartitionId, Offset>>);
+
+impl Progress {
+    pub fn advance(&self, positions: BTreeMap<PartitionId, Offset>) {
+        self.lock().extend(positions);
+    }
+
+    fn all(&self) -> BTreeMap<PartitionId, Offset> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PartitionId, Offset>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Syncs, then commits.
+#[derive(Debug)]
+pub struct Committer {
+    log: Arc<dyn EventLog>,
+    store: Arc<dyn MessageStore>,
+    clock: Arc<dyn Clock>,
+    progress: Arc<Progress>,
+    committed: BTreeMap<PartitionId, Offset>,
+}
+
+impl Committer {
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        store: Arc<dyn MessageStore>,
+        clock: Arc<dyn Clock>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            log,
+            store,
+            clock,
+            progress,
+            committed: BTreeMap::new(),
+        }
+    }
+
+    /// Commits what was done when this began. Costs nothing where nothing moved.
+    pub async fn commit(&mut self) -> Result<(), Error> {
+        let moved: Vec<_> = self
+            .progress
+            .all()
+            .into_iter()
+            .filter(|(partition, next)| self.committed.get(partition) != Some(next))
+            .collect();
+        if moved.is_empty() {
+            return Ok(());
+        }
+        self.store.sync().await?;
+        self.log.commit(&moved).await?;
+        let before = self.clock.now().saturating_sub(RELEASE_BEHIND_MS);
+        self.log.release(&moved, before).await?;
+        self.committed.extend(moved);
+        Ok(())
+    }
+}

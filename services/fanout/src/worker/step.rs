@@ -1,0 +1,177 @@
+//! One read of the log and everything that follows from it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
+use xchat_ports::{EventLog, event_log::Entry};
+use xchat_types::{ConversationId, Offset, PartitionId};
+
+use super::{
+    Announcement, Announcer, Folder,
+    commit::Progress,
+    folder::Failure,
+    partitions::Partitions,
+};
+use crate::{
+    Error,
+    domain::{Logged, Place},
+};
+
+/// Runs of different conversations that are folded at the same time.
+const PARALLEL_RUNS: usize = 16;
+
+/// A worker between two reads of the log.
+#[derive(Debug)]
+pub struct Step {
+    log: Arc<dyn EventLog>,
+    folder: Folder,
+    announcer: Announcer,
+    partitions: Partitions,
+    progress: Arc<Progress>,
+    /// Of one read.
+    max_bytes: usize,
+    /// Folded and announced, but for marks that wait to be flushed.
+    unflushed: BTreeMap<PartitionId, Offset>,
+    unflushed_since: Option<Instant>,
+}
+
+struct Run {
+    partition: PartitionId,
+    first: Offset,
+    records: Vec<Logged>,
+}
+
+impl Step {
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        folder: Folder,
+        announcer: Announcer,
+        progress: Arc<Progress>,
+        max_bytes: usize,
+    ) -> Self {
+        let partitions = Partitions::new((0..log.partitions()).map(PartitionId));
+        Self {
+            log,
+            folder,
+            announcer,
+            partitions,
+            progress,
+            max_bytes,
+            unflushed: BTreeMap::new(),
+            unflushed_since: None,
+        }
+    }
+
+    /// Reads, folds and announces. Waits up to `wait` for the first record.
+    pub async fn fold(&mut self, wait: Duration) -> Result<(), Error> {
+        for opened in self.partitions.open_due(&*self.log).await {
+            self.folder.forget(opened);
+            self.unflushed.remove(&opened);
+        }
+        let positions = self.partitions.positions();
+        if positions.is_empty() {
+            tokio::time::sleep(wait).await;
+            return Ok(());
+        }
+        let entries = self.log.read(&positions, self.max_bytes, wait).await?;
+        let mut folded = next_offsets(&entries);
+        let runs = self.runs(entries);
+        let folder = &self.folder;
+        let results: Vec<_> = stream::iter(runs)
+            .map(|run| async move { (folder.run(&run.records).await, run.partition, run.first) })
+            .buffer_unordered(PARALLEL_RUNS)
+            .collect()
+            .await;
+        let mut announcements = Vec::new();
+        let mut failed: BTreeMap<PartitionId, (Offset, Failure)> = BTreeMap::new();
+        for (result, partition, first) in results {
+            match result {
+                Ok(run) => announcements.extend(run),
+                Err(failure) => {
+                    let earlier = failed.get(&partition).is_some_and(|(at, _)| *at <= first);
+                    if !earlier {
+                        failed.insert(partition, (first, failure));
+                    }
+                }
+            }
+        }
+        self.announce(announcements).await;
+        if !folded.is_empty() {
+            self.unflushed_since.get_or_insert_with(Instant::now);
+        }
+        for (partition, (reached, failure)) in failed {
+            folded.insert(partition, reached);
+            self.partitions.fail(partition, reached, &failure);
+        }
+        for (partition, next) in folded {
+            self.partitions.advance(partition, next);
+            self.unflushed.insert(partition, next);
+        }
+        Ok(())
+    }
+
+    /// How long until a flush is due; `None` if nothing waits for one.
+    pub fn flush_due_in(&self, interval: Duration) -> Option<Duration> {
+        let since = self.unflushed_since?;
+        Some((since + interval).saturating_duration_since(Instant::now()))
+    }
+
+    /// Flushes marks; what was folded before is then done, but for the store's sync.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        self.announcer.flush().await?;
+        self.unflushed_since = None;
+        self.progress.advance(std::mem::take(&mut self.unflushed));
+        Ok(())
+    }
+
+    pub const fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    async fn announce(&mut self, mut announcements: Vec<Announcement>) {
+        announcements.sort_by_key(|announcement| {
+            (announcement.place.partition, announcement.place.offset)
+        });
+        if !announcements.is_empty() {
+            self.announcer.announce(announcements).await;
+        }
+    }
+
+    /// Splits a read into runs, in log order within each.
+    fn runs(&self, entries: Vec<Entry>) -> Vec<Run> {
+        let log = self.log.log_id();
+        let mut runs: Vec<Run> = Vec::new();
+        let mut found: BTreeMap<(PartitionId, ConversationId), usize> = BTreeMap::new();
+        for entry in entries {
+            let key = (entry.partition, entry.conversation);
+            let logged = Logged {
+                place: Place {
+                    log,
+                    partition: entry.partition,
+                    offset: entry.offset,
+                },
+                appended_at: entry.appended_at,
+                conversation: entry.conversation,
+                bytes: entry.record,
+            };
+            let at = *found.entry(key).or_insert(runs.len());
+            match runs.get_mut(at) {
+                Some(run) => run.records.push(logged),
+                None => runs.push(Run {
+                    partition: entry.partition,
+                    first: entry.offset,
+                    records: vec![logged],
+                }),
+            }
+        }
+        runs
+    }
+}
+
+fn next_offsets(entries: &[Entry]) -> BTreeMap<PartitionId, Offset> {
+    entries
+        .iter()
+        .map(|entry| (entry.partition, entry.offset.next()))
+        .collect()
+}
