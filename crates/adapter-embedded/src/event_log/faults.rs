@@ -8,6 +8,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -33,6 +34,7 @@ struct State {
     failing_syncs: u32,
     full: bool,
     short_writes: u32,
+    /// By inode.
     images: BTreeMap<u64, Image>,
     names: Vec<NameChange>,
 }
@@ -125,17 +127,26 @@ impl FaultyDisk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn adopt(&self, file: Arc<dyn DiskFile>) -> io::Result<Arc<dyn DiskFile>> {
-        let mut durable = vec![0; usize::try_from(file.length()?).unwrap_or(0)];
-        file.read_at(0, &mut durable)?;
+    /// Watches a file. One that is open already, or was, keeps its image.
+    fn adopt(
+        &self,
+        path: &Path,
+        file: Arc<dyn DiskFile>,
+        new: bool,
+    ) -> io::Result<Arc<dyn DiskFile>> {
+        let id = fs::metadata(path)?.ino();
         let mut state = self.state();
-        let id = state.images.len() as u64;
-        let image = Image {
-            file: Arc::clone(&file),
-            durable,
-            dirty: BTreeSet::new(),
-        };
-        state.images.insert(id, image);
+        if new || !state.images.contains_key(&id) {
+            let mut durable = vec![0; usize::try_from(file.length()?).unwrap_or(0)];
+            file.read_at(0, &mut durable)?;
+            let image = Image {
+                file: Arc::clone(&file),
+                durable,
+                dirty: BTreeSet::new(),
+            };
+            state.images.insert(id, image);
+        }
+        drop(state);
         Ok(Arc::new(FaultyFile {
             id,
             file,
@@ -261,12 +272,12 @@ impl Disk for FaultyDisk {
         state.names.push(NameChange::Created(path.to_owned()));
         state.end(cut)?;
         drop(state);
-        self.adopt(file)
+        self.adopt(path, file, true)
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         self.state().begin()?;
-        self.adopt(SystemDisk.open(path)?)
+        self.adopt(path, SystemDisk.open(path)?, false)
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {

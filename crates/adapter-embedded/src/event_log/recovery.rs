@@ -70,6 +70,9 @@ pub(super) fn recover(
         };
     };
     let mut index = Index::new(segments.first().unwrap_or(active));
+    for segment in &segments {
+        index.add_segment(Arc::clone(segment));
+    }
     for (segment, next) in whole.iter().zip(segments.iter().skip(1)) {
         let limit = next.header.previous_end;
         let scan = scan(segment, limit, &mut index)?;

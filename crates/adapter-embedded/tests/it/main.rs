@@ -1,0 +1,15 @@
+//! The contract suites on the embedded adapters, and what a disk may do to them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "test code"
+)]
+
+mod damage;
+mod event_log;
+mod full_disk;
+mod power_cut;
+mod support;

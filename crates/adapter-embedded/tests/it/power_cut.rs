@@ -1,0 +1,195 @@
+//! The power goes while appends are under way.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use tempfile::TempDir;
+use xchat_adapter_embedded::{EmbeddedEventLog, faults::FaultyDisk};
+use xchat_adapter_memory::SeededRng;
+use xchat_ports::{EventLog, Rng};
+use xchat_types::{Millis, Offset, PartitionId};
+
+use crate::support::{KeptCheckpoints, append, contents, open, open_on};
+
+/// What was ACCEPTED, by partition and offset.
+type Accepted = Mutex<BTreeMap<(PartitionId, Offset), String>>;
+
+/// Six devices append at once, in rounds, until the log says no.
+async fn submit(log: &EmbeddedEventLog, run: u32, accepted: &Accepted) {
+    for round in 0..8 {
+        let calls = (0..6).map(|device| async move {
+            let text = format!("{run}/{round}/{device} {}", "x".repeat(device * 60));
+            let partition = u32::try_from(device % 3).unwrap();
+            let records = vec![append(partition, &text), append(3, &text)];
+            let answers = log.append(records).await;
+            for (id, answer) in [partition, 3].into_iter().zip(answers) {
+                if let Ok(appended) = answer {
+                    let key = (PartitionId(id), appended.offset);
+                    let before = accepted.lock().unwrap().insert(key, text.clone());
+                    assert_eq!(before, None, "an offset twice");
+                }
+            }
+        });
+        let calls: Vec<_> = calls.collect();
+        join_all(calls).await;
+    }
+}
+
+/// Runs futures of one task together, so that their appends share a sync.
+async fn join_all<F: Future<Output = ()>>(futures: Vec<F>) {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if futures.is_empty() {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// Three runs of a log with restarts between them, on a disk that may lose its power. Half of the
+/// first run is released at the end of the second one.
+async fn live(disk: &FaultyDisk, folder: &Path, accepted: &Accepted) {
+    let store = Arc::<KeptCheckpoints>::default();
+    for run in 0..3 {
+        let Ok(log) = open_on(Arc::new(disk.clone()), folder, &store) else {
+            return;
+        };
+        submit(&log, run, accepted).await;
+        if run == 1 {
+            let below: Vec<_> = (0..4).map(|id| (PartitionId(id), Offset(6))).collect();
+            if log.release(&below, Millis(u64::MAX)).await.is_ok() {
+                accepted
+                    .lock()
+                    .unwrap()
+                    .retain(|(_, offset), _| offset.0 >= 6);
+            }
+        }
+    }
+}
+
+/// Cuts the power at a random operation, and returns what is wrong with the log after it.
+async fn cut_somewhere(seed: u64, operations: u64, skip_syncs: bool) -> Option<String> {
+    let folder = TempDir::new().unwrap();
+    let disk = FaultyDisk::new(seed);
+    if skip_syncs {
+        disk.skip_syncs();
+    }
+    let mut random = [0; 8];
+    SeededRng::new(seed).fill(&mut random);
+    disk.cut_power_at(1 + u64::from_le_bytes(random) % operations);
+    let accepted = Accepted::default();
+    live(&disk, folder.path(), &accepted).await;
+    let log = match open(folder.path(), &Arc::default()) {
+        Ok(log) => log,
+        Err(error) => return Some(format!("it does not open: {error}")),
+    };
+    let found = match contents(&log).await {
+        Ok(found) => found,
+        Err(error) => return Some(format!("it does not read: {error}")),
+    };
+    for (key, text) in accepted.lock().unwrap().iter() {
+        if found.get(key).map(|entry| &*entry.record) != Some(text.as_bytes()) {
+            return Some(format!("ACCEPTED {key:?} is lost"));
+        }
+    }
+    for (id, offset) in found.keys() {
+        let span = log.span(*id).await.unwrap();
+        assert!(span.start <= *offset && *offset < span.end);
+    }
+    let answer = log.append(vec![append(0, "goes on")]).await.remove(0);
+    answer
+        .err()
+        .map(|error| format!("it does not go on: {error}"))
+}
+
+async fn operations() -> u64 {
+    let folder = TempDir::new().unwrap();
+    let disk = FaultyDisk::new(0);
+    let accepted = Accepted::default();
+    live(&disk, folder.path(), &accepted).await;
+    assert!(accepted.lock().unwrap().len() > 200, "nothing went wrong");
+    disk.operations()
+}
+
+#[tokio::test]
+async fn a_power_cut_at_200_random_points_loses_nothing_accepted() {
+    let operations = operations().await;
+    for seed in 0..200 {
+        let wrong = cut_somewhere(seed, operations, false).await;
+        assert_eq!(wrong, None, "seed {seed}");
+    }
+}
+
+/// Shows that the harness sees what it is there for.
+#[tokio::test]
+async fn the_same_cuts_lose_accepted_records_when_nothing_is_synced() {
+    let operations = operations().await;
+    let mut seen = 0;
+    for seed in 0..40 {
+        seen += u32::from(cut_somewhere(seed, operations, true).await.is_some());
+    }
+    assert!(seen > 20, "seen {seen} times in 40 seeds");
+}
+
+#[tokio::test]
+async fn a_failed_sync_is_never_acknowledged_nor_believed_later() {
+    let mut unknown = 0;
+    for seed in 0..60 {
+        let folder = TempDir::new().unwrap();
+        let store = Arc::<KeptCheckpoints>::default();
+        let disk = FaultyDisk::new(seed);
+        let log = open_on(Arc::new(disk.clone()), folder.path(), &store).unwrap();
+        let mut accepted = Vec::new();
+        for number in 0..30 {
+            if number % 7 == 3 {
+                disk.fail_syncs(1 + u32::from(seed % 2 == 0));
+            }
+            let text = number.to_string();
+            match log.append(vec![append(0, &text)]).await.remove(0) {
+                Ok(appended) => accepted.push((appended.offset, text)),
+                Err(error) => {
+                    assert!(error.is_retryable(), "{error}");
+                    unknown += 1;
+                }
+            }
+        }
+        if seed % 3 > 0 {
+            // The last sync fails, and then the process or the power dies.
+            disk.fail_syncs(u32::MAX);
+            assert!(log.append(vec![append(0, "last")]).await[0].is_err());
+        }
+        let log = if seed % 3 == 1 {
+            // It starts again from the page cache, and what it finds there it may deliver: so
+            // that must be on the disk when the power goes.
+            drop(log);
+            disk.fail_syncs(0);
+            let log = open_on(Arc::new(disk.clone()), folder.path(), &store).unwrap();
+            for ((_, offset), entry) in contents(&log).await.unwrap() {
+                let text = String::from_utf8(entry.record.to_vec()).unwrap();
+                if !accepted.contains(&(offset, text.clone())) {
+                    accepted.push((offset, text));
+                }
+            }
+            log
+        } else {
+            log
+        };
+        disk.cut_power().unwrap();
+        drop(log);
+        let log = open(folder.path(), &store).unwrap();
+        let found = contents(&log).await.unwrap();
+        for (offset, text) in accepted {
+            let record = found
+                .get(&(PartitionId(0), offset))
+                .map(|entry| &*entry.record);
+            assert_eq!(record, Some(text.as_bytes()), "seed {seed}");
+        }
+    }
+    assert!(unknown > 100, "seen {unknown} times");
+}
