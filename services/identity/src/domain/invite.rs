@@ -126,7 +126,8 @@ mod tests {
         let late = NOW.saturating_add(1);
         assert_eq!(Invite::open(&KEY, &text, late), Err(InviteError::Expired));
         assert_eq!(Invite::open(&[9; 32], &text, NOW), Err(InviteError::Forged));
-        for cut in ["", "AAAA", "not base64!", &text[1..]] {
+        let beheaded: String = text.chars().skip(1).collect();
+        for cut in ["", "AAAA", "not base64!", &beheaded] {
             assert_eq!(Invite::open(&KEY, cut, NOW), Err(InviteError::Forged));
         }
         let more = Invite {
