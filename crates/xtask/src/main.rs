@@ -1,7 +1,11 @@
 //! Guards and generators of this repository; imports nothing of the workspace.
 //!
 //! `cargo run -p xtask -- check` runs every guard; each says what it found and where.
-#![allow(clippy::print_stdout, reason = "a guard's findings are its output")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a guard's findings are its output"
+)]
 
 mod docs;
 mod proto;
@@ -45,14 +49,25 @@ enum Command {
     TestSummary,
 }
 
-fn main() -> Result<ExitCode> {
-    let findings = match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(&Arguments::parse().command) {
+        Ok(code) => code,
+        // Without a backtrace, whatever the environment says: the sentence is for a person.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode> {
+    let findings = match command {
         Command::Check => all()?,
         Command::CheckSize => size::check()?,
         Command::CheckTiers => tiers::check()?,
         Command::CheckProto => proto::check()?,
         Command::CheckWords => words::check()?,
-        Command::Docs { check } => docs::run(check)?,
+        Command::Docs { check } => docs::run(*check)?,
         Command::TestSummary => return summary::run(),
     };
     for finding in &findings {

@@ -15,8 +15,14 @@ struct Sum {
 }
 
 impl Sum {
-    /// Reads a line like `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    /// Reads a line like `test result: ok. 3 passed; 0 failed; 1 ignored; …`. What keeps libtest
+    /// from writing it, a test binary that died or does not build, counts as one failure.
     fn add(&mut self, line: &str) {
+        if line.contains("process didn't exit successfully: `")
+            || line.contains("error: could not compile `")
+        {
+            self.failed += 1;
+        }
         let Some(result) = line.trim_start().strip_prefix("test result: ") else {
             return;
         };
@@ -56,8 +62,8 @@ impl Sum {
     }
 }
 
-/// Fails where a test failed or none ran. That the runner itself failed (a test that aborts, code
-/// that does not build) is for the caller to see: `pipefail`.
+/// Fails where a test failed or none ran. That the runner itself failed is for the caller to see:
+/// `pipefail`.
 pub(crate) fn run() -> Result<ExitCode> {
     let sum = pass_through(io::stdin().lock(), io::stdout().lock())?;
     Ok(if sum.good() {
@@ -113,9 +119,21 @@ mod tests {
 
     #[test]
     fn no_test_at_all_is_no_success() {
-        let (sum, output) = summed(b"error: could not compile\n");
+        let (sum, output) = summed(b"nothing\n");
         assert!(!sum.good());
         assert!(output.ends_with(b"0 passed, 0 failed\n"));
+    }
+
+    #[test]
+    fn a_binary_that_does_not_build_or_dies_is_a_failure() {
+        for line in [
+            "error: could not compile `xchat-core` (lib test) due to 1 previous error",
+            "  process didn't exit successfully: `/t/it-0` (signal: 6, SIGABRT: process abort signal)",
+        ] {
+            let (sum, output) = summed(format!("{line}\n").as_bytes());
+            assert!(!sum.good());
+            assert!(output.ends_with(b"\n0 passed, 1 failed\n"), "{line}");
+        }
     }
 
     #[test]
