@@ -6,12 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use tempfile::TempDir;
 use xchat_adapter_embedded::{EmbeddedEventLog, OpenError};
 use xchat_ports::{EventLog, event_log::Entry};
 use xchat_types::{Offset, PartitionId};
 
-use crate::support::{KeptCheckpoints, append, contents, open};
+use crate::support::{self, KeptCheckpoints, append, contents, open};
 
 fn segments(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(folder)
@@ -88,7 +87,7 @@ async fn flip(
     position: usize,
     (expected, store): (&[Entry], &Arc<KeptCheckpoints>),
 ) -> Verdict {
-    let copy = TempDir::new().unwrap();
+    let copy = support::folder();
     for file in fs::read_dir(folder).unwrap() {
         let file = file.unwrap();
         fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
@@ -107,7 +106,7 @@ fn used(path: &Path) -> usize {
 
 #[tokio::test]
 async fn flipping_any_byte_after_a_clean_stop_never_loses_a_record() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let expected = make(folder.path(), 30, true).await;
     let files = segments(folder.path());
     assert!(files.len() >= 2);
@@ -137,8 +136,8 @@ async fn flipping_any_byte_after_a_clean_stop_never_loses_a_record() {
 
 #[tokio::test]
 async fn flipping_any_byte_after_a_kill_cuts_loudly_at_most_what_no_later_write_proves() {
-    let folder = TempDir::new().unwrap();
-    let expected = make(folder.path(), 22, false).await;
+    let folder = support::folder();
+    let expected = make(folder.path(), 19, false).await;
     let path = segments(folder.path()).pop().unwrap();
     let used = used(&path);
     let store = Arc::default();
@@ -161,7 +160,7 @@ async fn flipping_any_byte_after_a_kill_cuts_loudly_at_most_what_no_later_write_
     );
 
     // What a store has taken is proven by the store.
-    let last = (PartitionId(21 % 3), Offset(21 / 3));
+    let last = (PartitionId(18 % 3), Offset(18 / 3));
     store.folded.lock().unwrap().push(last);
     for position in (0..used).step_by(11) {
         let verdict = flip(folder.path(), &path, position, (&expected, &store)).await;
@@ -171,7 +170,7 @@ async fn flipping_any_byte_after_a_kill_cuts_loudly_at_most_what_no_later_write_
 
 #[tokio::test]
 async fn a_refusal_names_the_file_and_the_bytes_and_changes_nothing() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     make(folder.path(), 30, true).await;
     let path = segments(folder.path()).remove(0);
     let mut bytes = fs::read(&path).unwrap();
@@ -197,7 +196,7 @@ async fn a_refusal_names_the_file_and_the_bytes_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_missing_segment_is_refused() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     make(folder.path(), 60, true).await;
     let files = segments(folder.path());
     assert!(files.len() >= 3);
@@ -209,7 +208,7 @@ async fn a_missing_segment_is_refused() {
 
 #[tokio::test]
 async fn a_file_that_has_lost_its_end_is_refused() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     make(folder.path(), 5, true).await;
     let path = segments(folder.path()).remove(0);
     let file = fs::File::options().write(true).open(&path).unwrap();
@@ -220,7 +219,7 @@ async fn a_file_that_has_lost_its_end_is_refused() {
 
 #[tokio::test]
 async fn a_log_that_lacks_what_the_store_has_taken_is_refused() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     make(folder.path(), 6, true).await;
     let store = Arc::<KeptCheckpoints>::default();
     store
@@ -237,7 +236,7 @@ async fn a_log_that_lacks_what_the_store_has_taken_is_refused() {
 
 #[tokio::test]
 async fn a_log_of_a_newer_format_is_refused() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     make(folder.path(), 1, true).await;
     let name = folder.path().join("log");
     let text = fs::read_to_string(&name).unwrap();

@@ -14,7 +14,7 @@ use xchat_adapter_memory::{ManualClock, SeededRng};
 use xchat_ports::{Clock, EventLog, PortError, Rng, contract::event_log::Factory};
 use xchat_types::{LogId, Millis, Offset, PartitionId};
 
-use crate::support::{KeptCheckpoints, append, contents, open, options};
+use crate::support::{self, KeptCheckpoints, append, contents, folder, open, options};
 
 /// Remembers the folder and the checkpoints of each log.
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl Logs {
 #[async_trait]
 impl Factory for Logs {
     async fn create(&self) -> Arc<dyn EventLog> {
-        self.open(TempDir::new().unwrap(), Arc::default())
+        self.open(folder(), Arc::default())
     }
 
     async fn reopen(&self, log: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
@@ -69,7 +69,7 @@ mod contract {
 
 #[tokio::test]
 async fn offsets_are_dense_in_each_partition() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let log = open(folder.path(), &Arc::default()).unwrap();
     for round in 0..50 {
         let records = vec![append(0, "a"), append(1, "b"), append(0, "c")];
@@ -85,7 +85,7 @@ async fn offsets_are_dense_in_each_partition() {
 
 #[tokio::test]
 async fn append_times_never_go_back_also_when_the_clock_does_and_over_a_restart() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let clock = Arc::new(ManualClock::new(Millis(5_000)));
     let open = || {
         let clock = Arc::<ManualClock>::clone(&clock);
@@ -111,7 +111,7 @@ async fn append_times_never_go_back_also_when_the_clock_does_and_over_a_restart(
 
 #[tokio::test]
 async fn a_record_that_fits_into_no_segment_is_too_large_and_others_go_on() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let log = open(folder.path(), &Arc::default()).unwrap();
     let huge = "x".repeat(10_000);
     let mut answers = log
@@ -126,7 +126,7 @@ async fn a_record_that_fits_into_no_segment_is_too_large_and_others_go_on() {
 
 #[tokio::test]
 async fn spent_segments_are_deleted_also_the_one_that_is_written_to() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let store = Arc::default();
     let log = open(folder.path(), &store).unwrap();
     let segments = || {
@@ -170,7 +170,7 @@ async fn spent_segments_are_deleted_also_the_one_that_is_written_to() {
 
 #[tokio::test]
 async fn records_that_are_no_longer_in_memory_are_read_from_their_files() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let store = Arc::default();
     let large = LogOptions {
         segment_bytes: 8 * 1_024 * 1_024,
@@ -209,7 +209,7 @@ async fn records_that_are_no_longer_in_memory_are_read_from_their_files() {
 
 #[tokio::test]
 async fn two_processes_on_one_folder_are_refused() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let log = open(folder.path(), &Arc::default()).unwrap();
     let error = open(folder.path(), &Arc::default()).unwrap_err();
     assert_eq!(error.code(), "data_locked");
@@ -220,7 +220,7 @@ async fn two_processes_on_one_folder_are_refused() {
 
 #[tokio::test]
 async fn another_number_of_partitions_is_refused() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     drop(open(folder.path(), &Arc::default()).unwrap());
     let other = LogOptions {
         partitions: 5,
@@ -242,7 +242,7 @@ async fn another_number_of_partitions_is_refused() {
 
 #[tokio::test]
 async fn a_closed_log_refuses_appends_and_still_reads() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let log = open(folder.path(), &Arc::default()).unwrap();
     assert!(log.append(vec![append(0, "one")]).await[0].is_ok());
     log.close();

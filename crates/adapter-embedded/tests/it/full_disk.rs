@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use tempfile::TempDir;
 use xchat_adapter_embedded::faults::FaultyDisk;
 use xchat_ports::{EventLog, PortError};
 use xchat_types::{Offset, PartitionId};
 
-use crate::support::{KeptCheckpoints, append, contents, open, open_on};
+use crate::support::{self, KeptCheckpoints, append, contents, open, open_on};
 
 #[tokio::test]
 async fn a_full_disk_refuses_appends_loses_nothing_and_goes_on_when_there_is_space() {
     for seed in 0..10 {
-        let folder = TempDir::new().unwrap();
+        let folder = support::folder();
         let store = Arc::<KeptCheckpoints>::default();
         let disk = FaultyDisk::new(seed);
         let log = open_on(Arc::new(disk.clone()), folder.path(), &store).unwrap();
@@ -56,7 +55,7 @@ async fn a_full_disk_refuses_appends_loses_nothing_and_goes_on_when_there_is_spa
 #[tokio::test]
 async fn a_write_that_stops_half_way_leaves_no_record_behind() {
     for seed in 0..20 {
-        let folder = TempDir::new().unwrap();
+        let folder = support::folder();
         let store = Arc::<KeptCheckpoints>::default();
         let disk = FaultyDisk::new(seed);
         let log = open_on(Arc::new(disk.clone()), folder.path(), &store).unwrap();
@@ -87,7 +86,7 @@ async fn a_write_that_stops_half_way_leaves_no_record_behind() {
 
 #[tokio::test]
 async fn a_full_disk_at_the_first_start_says_so() {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let disk = FaultyDisk::new(1);
     disk.set_full(true);
     let error = open_on(Arc::new(disk), folder.path(), &Arc::default()).unwrap_err();

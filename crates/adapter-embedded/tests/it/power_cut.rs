@@ -6,13 +6,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tempfile::TempDir;
 use xchat_adapter_embedded::{EmbeddedEventLog, faults::FaultyDisk};
 use xchat_adapter_memory::SeededRng;
 use xchat_ports::{EventLog, Rng};
 use xchat_types::{Millis, Offset, PartitionId};
 
-use crate::support::{KeptCheckpoints, append, contents, open, open_on};
+use crate::support::{self, KeptCheckpoints, append, contents, open, open_on};
 
 /// What was ACCEPTED, by partition and offset.
 type Accepted = Mutex<BTreeMap<(PartitionId, Offset), String>>;
@@ -75,7 +74,7 @@ async fn live(disk: &FaultyDisk, folder: &Path, accepted: &Accepted) {
 
 /// Cuts the power at a random operation, and returns what is wrong with the log after it.
 async fn cut_somewhere(seed: u64, operations: u64, skip_syncs: bool) -> Option<String> {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let disk = FaultyDisk::new(seed);
     if skip_syncs {
         disk.skip_syncs();
@@ -109,7 +108,7 @@ async fn cut_somewhere(seed: u64, operations: u64, skip_syncs: bool) -> Option<S
 }
 
 async fn operations() -> u64 {
-    let folder = TempDir::new().unwrap();
+    let folder = support::folder();
     let disk = FaultyDisk::new(0);
     let accepted = Accepted::default();
     live(&disk, folder.path(), &accepted).await;
@@ -141,7 +140,7 @@ async fn the_same_cuts_lose_accepted_records_when_nothing_is_synced() {
 async fn a_failed_sync_is_never_acknowledged_nor_believed_later() {
     let mut unknown = 0;
     for seed in 0..60 {
-        let folder = TempDir::new().unwrap();
+        let folder = support::folder();
         let store = Arc::<KeptCheckpoints>::default();
         let disk = FaultyDisk::new(seed);
         let log = open_on(Arc::new(disk.clone()), folder.path(), &store).unwrap();

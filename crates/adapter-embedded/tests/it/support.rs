@@ -9,6 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tempfile::TempDir;
 use xchat_adapter_embedded::{
     Checkpoints, Disk, EmbeddedEventLog, LogOptions, OpenError, SystemDisk,
 };
@@ -18,6 +19,13 @@ use xchat_ports::{
     event_log::{Append, Entry},
 };
 use xchat_types::{ConversationId, LogId, Offset, PartitionId};
+
+/// A folder in memory where the system has one: what a disk loses is up to the tests.
+pub(crate) fn folder() -> TempDir {
+    TempDir::new_in("/dev/shm")
+        .or_else(|_| TempDir::new())
+        .unwrap()
+}
 
 pub(crate) const PARTITIONS: u32 = 4;
 
