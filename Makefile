@@ -85,8 +85,11 @@ deny: setup-check ## Licences, bans and sources of dependencies
 	@cargo deny --locked check --hide-inclusion-graph licenses bans sources
 
 .PHONY: docs
-docs: setup-build ## Write the generated sections of the docs
+docs: setup-build ## Write what is generated of the docs: sections, example settings, their schema
 	@$(XTASK) docs
+	@cargo build --quiet --locked -p xchat-server
+	@$(BIN)/xchat-server config example > docs/config.example.toml
+	@$(BIN)/xchat-server config schema > docs/config.schema.json
 
 .PHONY: rustdoc
 rustdoc: setup-build ## Build the API docs, warnings denied
