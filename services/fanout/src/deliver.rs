@@ -23,7 +23,7 @@ use link::{Link, Lost};
 /// Batches that wait for one gateway; behind it, devices resync.
 const QUEUED_BATCHES: usize = 256;
 /// A gateway that nothing is sent to for so long is forgotten.
-const IDLE: Duration = Duration::from_secs(600);
+const IDLE: Duration = Duration::from_mins(10);
 
 /// Sends batches to gateways by their route address. Clones share the streams.
 #[derive(Clone, Debug)]

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use xchat_ports::{Clock, EventLog, MessageStore, Routing};
 use xchat_runtime::{Tasks, channel::Dialer};
+use zeroize::Zeroizing;
+
+/// Keyed, so that nobody can aim conversations at one partition.
+pub type PartitionKey = Zeroizing<[u8; 32]>;
 
 /// Engines, and the ways to the gateways.
 #[derive(Clone)]
@@ -15,7 +19,7 @@ pub struct Deps {
     pub routing: Arc<dyn Routing>,
     pub clock: Arc<dyn Clock>,
     /// Spreads conversations over partitions; fixed at installation.
-    pub partition_key: [u8; 32],
+    pub partition_key: PartitionKey,
     /// Leads from a route's gateway address to its gRPC.
     pub gateways: Dialer,
     pub tasks: Tasks,

@@ -24,7 +24,7 @@ use xchat_proto::fanout::fanout_service_server::FanoutServiceServer;
 use xchat_runtime::{ServiceParts, Worker, channel::MAX_MESSAGE_BYTES};
 
 pub use config::Config;
-pub use deps::Deps;
+pub use deps::{Deps, PartitionKey};
 pub use error::Error;
 
 use deliver::Deliverer;
@@ -53,7 +53,7 @@ pub fn build(config: &Config, deps: Deps) -> ServiceParts {
         conversations: conversations.clone(),
         lag: Arc::clone(&lag),
         clock: Arc::clone(&deps.clock),
-        partition_key: deps.partition_key,
+        partition_key: deps.partition_key.clone(),
     });
     let server = FanoutServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let looking = Worker::new("fanout-lag", move |stop| async move {

@@ -17,20 +17,26 @@ pub use pull_records::Pulled;
 pub use submit_records::Submission;
 
 use crate::{
-    Error,
+    Error, PartitionKey,
     domain::{Head, Member},
     lag::LagGuard,
     store::Conversations,
 };
 
 /// The use cases and what they work on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Fanout {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) conversations: Conversations,
     pub(crate) lag: Arc<LagGuard>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) partition_key: [u8; 32],
+    pub(crate) partition_key: PartitionKey,
+}
+
+impl std::fmt::Debug for Fanout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fanout").field("log", &self.log).finish_non_exhaustive()
+    }
 }
 
 impl Fanout {
