@@ -5,6 +5,7 @@
 //! 30 s / 10 s, a connection age, and [`MAX_MESSAGE_BYTES`] for every generated client and
 //! server (`max_decoding_message_size`, which tonic only offers there).
 
+mod cut;
 mod dialer;
 mod in_process;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use tonic::transport::{Endpoint, Server};
 
+pub(crate) use cut::Cut;
 pub use dialer::{Address, Dialer};
 pub use in_process::{Incoming, in_process, pair};
 pub use tonic::transport::Channel;

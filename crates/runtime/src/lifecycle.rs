@@ -21,7 +21,7 @@ pub use signals::signals;
 
 use crate::{
     Death, Drain, Health, Mistakes, Section, ServiceParts, Tasks,
-    channel::{self, Incoming},
+    channel::{self, Cut, Incoming},
     config::HumanDuration,
     http::serve_http,
     service::State,
@@ -249,10 +249,13 @@ fn serve_grpc(
         }
     });
     let stop = tasks.soft().clone().cancelled_owned();
+    let hard = tasks.hard().clone();
+    let streams = TcpListenerStream::new(listener)
+        .map(move |accepted| accepted.map(|stream| Cut::new(stream, &hard)));
     tasks.spawn(name, async move {
         channel::server()
             .add_routes(routes.add_service(service))
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
+            .serve_with_incoming_shutdown(streams, stop)
             .await?;
         Ok(())
     });

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    net::SocketAddr,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -23,6 +24,11 @@ impl Address {
         // Checked at construction; a static fallback keeps this total.
         Endpoint::from_shared(self.0.clone())
             .unwrap_or_else(|_| Endpoint::from_static("http://invalid.invalid"))
+    }
+
+    /// The address of a listener.
+    pub fn of(listener: SocketAddr) -> Self {
+        Self(format!("http://{listener}"))
     }
 
     pub fn as_str(&self) -> &str {

@@ -10,7 +10,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::{limits, server};
+use super::{Cut, limits, server};
 use crate::Tasks;
 
 const BUFFER: usize = 256 * 1024;
@@ -51,7 +51,9 @@ impl Incoming {
     /// Serves until the soft cancellation; open streams end with their clients or at the hard one.
     pub fn serve(self, name: &'static str, routes: Routes, tasks: &Tasks) {
         let soft = tasks.soft().clone();
-        let streams = UnboundedReceiverStream::new(self.0).map(Ok::<_, io::Error>);
+        let hard = tasks.hard().clone();
+        let streams = UnboundedReceiverStream::new(self.0)
+            .map(move |stream| Ok::<_, io::Error>(Cut::new(stream, &hard)));
         // The age of a connection serves load balancers; here it would only cost reconnects.
         let mut builder = server().max_connection_age(Duration::MAX);
         tasks.spawn(name, async move {

@@ -179,6 +179,11 @@ fn explain(
         value = value.and_then(|node| node.get(name));
     }
     let node = schema::at(schema, &path);
+    debug_assert!(
+        node.is_some(),
+        "a check names {}, which is no setting",
+        mistake.key
+    );
     let value = value.filter(|value| !value.is_null() && !value.is_object());
     mistake.value = value.map(|value| shown(&Raw::Typed(value.clone()), node));
     mistake.allowed = node.and_then(schema::allowed);

@@ -1,12 +1,18 @@
 //! Calls between services, in process and over TCP.
 
-use std::{future, net::Ipv4Addr, time::Duration};
+use std::{future, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
-use tonic::{Request, Response, Status, async_trait, service::Routes};
+use tokio_stream::Pending;
+use tonic::{Request, Response, Status, Streaming, async_trait, service::Routes};
 use xchat_proto::{
     common::Reason,
+    gateway::{
+        DeliverRequest, DeliverResponse,
+        gateway_service_client::GatewayServiceClient,
+        gateway_service_server::{GatewayService, GatewayServiceServer},
+    },
     presence::{
         LookupRoutesRequest, LookupRoutesResponse, RefreshRoutesRequest, RefreshRoutesResponse,
         RemoveRouteRequest, RemoveRouteResponse, SetRouteRequest, SetRouteResponse,
@@ -94,10 +100,9 @@ async fn a_call_that_is_not_answered_ends_at_the_deadline() {
     let tasks = Tasks::new();
     let mut client = PresenceServiceClient::new(channel::in_process("test", routes(), &tasks));
     let started = tokio::time::Instant::now();
-    let status = client
-        .refresh_routes(RefreshRoutesRequest::default())
-        .await
-        .unwrap_err();
+    let call = client.refresh_routes(RefreshRoutesRequest::default());
+    let ended = tokio::time::timeout(Duration::from_mins(1), call).await;
+    let status = ended.unwrap().unwrap_err();
     assert_eq!(failure(&status).reason(), Reason::Timeout, "{status:?}");
     assert_eq!(started.elapsed().as_secs(), channel::DEADLINE.as_secs());
 }
@@ -168,4 +173,43 @@ async fn a_name_of_this_process_is_dialled_like_an_address() {
     let dialer = Dialer::new().with("here", channel::in_process("test", routes(), &tasks));
     assert!(set(dialer.dial("here").unwrap()).await.unwrap());
     assert!(dialer.dial("there").is_err());
+}
+
+/// Holds what a store would be.
+struct Holder(#[expect(dead_code, reason = "held, not read")] Arc<()>);
+
+#[async_trait]
+impl GatewayService for Holder {
+    type DeliverStream = Pending<Result<DeliverResponse, Status>>;
+
+    async fn deliver(
+        &self,
+        _: Request<Streaming<DeliverRequest>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
+        Ok(Response::new(tokio_stream::pending()))
+    }
+}
+
+#[tokio::test]
+async fn the_hard_cancellation_frees_what_a_service_holds_although_a_client_holds_on() {
+    let tasks = Tasks::new();
+    let held = Arc::new(());
+    let weak = Arc::downgrade(&held);
+    let routes = Routes::new(GatewayServiceServer::new(Holder(held)));
+    let mut client = GatewayServiceClient::new(channel::in_process("test", routes, &tasks));
+    let mut open = client
+        .deliver(tokio_stream::pending())
+        .await
+        .unwrap()
+        .into_inner();
+    tasks.hard().cancel();
+    tasks.stop(Duration::ZERO).await;
+    let freed = async {
+        assert!(open.message().await.is_err());
+        while weak.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = Duration::from_secs(10);
+    assert!(tokio::time::timeout(limit, freed).await.is_ok());
 }

@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use xchat_runtime::{
-    Drain, Health, ServiceParts, Tasks, Worker,
+    Death, Drain, Health, ServiceParts, Tasks, Worker,
     config::HumanDuration,
     lifecycle::{Ended, Plan, Role, ShutdownConfig, run},
 };
@@ -100,6 +100,12 @@ async fn a_signal_turns_readiness_off_then_drains_then_stops_the_workers() {
     assert!(!health.is_serving(), "closed for ever");
 }
 
+/// Well before drain and grace would end it.
+async fn soon(run: impl Future<Output = Result<Ended, Death>>) -> Ended {
+    let limit = Duration::from_secs(10);
+    tokio::time::timeout(limit, run).await.unwrap().unwrap()
+}
+
 /// The grace is an hour of real time: only the second signal can end this test.
 #[tokio::test]
 async fn a_second_signal_cuts_off_a_worker_that_does_not_stop() {
@@ -113,8 +119,8 @@ async fn a_second_signal_cuts_off_a_worker_that_does_not_stop() {
             again.send(()).unwrap();
             future::pending().await
         }));
-    let ended = run(plan(parts), signals, move || sender.send(()).unwrap()).await;
-    assert_eq!(ended.unwrap(), Ended::CutOff);
+    let ended = run(plan(parts), signals, move || sender.send(()).unwrap());
+    assert_eq!(soon(ended).await, Ended::CutOff);
 }
 
 #[tokio::test]
@@ -128,8 +134,8 @@ async fn a_second_signal_cuts_off_a_drain_that_does_not_end() {
     }));
     let mut plan = plan(parts);
     plan.shutdown.drain = HumanDuration::from_secs(3_600);
-    let ended = run(plan, signals, move || sender.send(()).unwrap()).await;
-    assert_eq!(ended.unwrap(), Ended::CutOff);
+    let ended = run(plan, signals, move || sender.send(()).unwrap());
+    assert_eq!(soon(ended).await, Ended::CutOff);
 }
 
 #[tokio::test(start_paused = true)]
