@@ -12,6 +12,8 @@ use crate::{
     person::{Person, send},
 };
 
+const SEEDS: u64 = 24;
+
 /// Repeats a request while the directory is at fault.
 async fn persist<T, F>(mut call: impl FnMut() -> F) -> Result<T, Reason>
 where
@@ -32,7 +34,7 @@ where
 #[tokio::test]
 async fn a_signup_that_is_torn_anywhere_is_mended_by_the_same_request() {
     let mut refused = 0;
-    for seed in 0..60 {
+    for seed in 0..SEEDS {
         let store = MemoryDirectoryStore::new();
         let house = House::on(Arc::new(store.clone()), &easy());
         let (alice, bob) = (Person::new(1), Person::new(2));
@@ -75,12 +77,12 @@ async fn a_signup_that_is_torn_anywhere_is_mended_by_the_same_request() {
         let found = found.into_inner().lookup_username.unwrap().account_id;
         assert!(holders.contains(&found));
     }
-    assert_eq!(refused, 60);
+    assert_eq!(refused, SEEDS);
 }
 
 #[tokio::test]
 async fn a_change_of_name_that_is_torn_anywhere_leaves_one_name_and_one_at_rest() {
-    for seed in 0..60 {
+    for seed in 0..SEEDS {
         let store = MemoryDirectoryStore::new();
         let config = xchat_identity::Config {
             username_limit: xchat_identity::config::RateLimit {
