@@ -18,7 +18,7 @@ use tonic::transport::server::Connected;
 pub(crate) struct Cut<S> {
     stream: S,
     cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
-    cut: bool,
+    broken: bool,
 }
 
 impl<S> Cut<S> {
@@ -26,13 +26,13 @@ impl<S> Cut<S> {
         Self {
             stream,
             cancelled: Box::pin(token.clone().cancelled_owned()),
-            cut: false,
+            broken: false,
         }
     }
 
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        self.cut = self.cut || self.cancelled.as_mut().poll(context).is_ready();
-        if self.cut {
+        self.broken = self.broken || self.cancelled.as_mut().poll(context).is_ready();
+        if self.broken {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         Ok(())
