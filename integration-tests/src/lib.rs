@@ -1,1 +1,17 @@
-//! Scenarios through the public SDK against real processes.
+//! A house to test in: real server processes on loopback, people with real clients.
+//!
+//! Test code: what fails here fails the test, with a sentence.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test code: what fails here fails the test"
+)]
+
+pub mod frames;
+pub mod house;
+pub mod person;
+pub mod scan;
+
+pub use house::{House, Shape};
+pub use person::Person;

@@ -128,7 +128,8 @@ pub(crate) const TIERS: &[Tier] = &[
     Tier {
         name: "test",
         crates: &["xchat-bench", "xchat-integration-tests"],
-        imports: &[TYPES, CORE, SDK, SERVER],
+        // Below the SDK: the wire itself, for hostile clients and for load.
+        imports: &[TYPES, PROTO, CRYPTO, MLS, CORE, SDK, SERVER],
         tests: &[],
     },
     Tier {
