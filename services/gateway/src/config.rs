@@ -82,23 +82,23 @@ impl Section for Config {
         let frame = limits::MAX_FRAME as u64;
         if self.handshake_bytes.0 > frame || self.application_bytes.0 > frame {
             mistakes.add(
-                "gateway.handshake_bytes",
+                "handshake_bytes",
                 "application_bytes and handshake_bytes must fit a frame of 576 KiB",
             );
         }
         for (key, zero) in [
-            ("gateway.unacknowledged", self.unacknowledged == 0),
-            ("gateway.requests_in_flight", self.requests_in_flight == 0),
-            ("gateway.frames_before_login", self.frames_before_login < 3),
-            ("gateway.message_burst", self.message_burst == 0),
-            ("gateway.handshake_burst", self.handshake_burst == 0),
+            ("unacknowledged", self.unacknowledged == 0),
+            ("requests_in_flight", self.requests_in_flight == 0),
+            ("frames_before_login", self.frames_before_login < 3),
+            ("message_burst", self.message_burst == 0),
+            ("handshake_burst", self.handshake_burst == 0),
         ] {
             if zero {
                 mistakes.add(key, "is too small for anyone to log in or send");
             }
         }
         if self.heartbeat.0 >= self.idle.0 {
-            mistakes.add("gateway.heartbeat", "must be shorter than gateway.idle");
+            mistakes.add("heartbeat", "must be shorter than gateway.idle");
         }
     }
 }
