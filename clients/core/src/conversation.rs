@@ -94,6 +94,9 @@ struct Live {
     retry_at: Option<Millis>,
     /// Reason of the last refusal that was told of, so that each is told once.
     retry_warned: Option<i32>,
+    /// The own decline is in the log; whether its stub still comes is for the server to say, for
+    /// delivery ends with it.
+    declined: bool,
     /// When to look again for the first text of a request.
     poll_at: Option<Millis>,
     polls: u32,
@@ -320,7 +323,7 @@ impl Conversation {
             && !self.row.phase.is_passing_by_itself()
             && self.row.request.is_none()
             && self.row.answer.is_none()
-            && !self.may_encrypt(desk);
+            && !self.has_next(desk);
         !pulling && (suspended || idle)
     }
 

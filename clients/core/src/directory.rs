@@ -29,7 +29,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Interested {
     pub(crate) requests: Vec<ConversationId>,
     pub(crate) commands: Vec<Command>,
-    pub(crate) texts: Vec<Waiting>,
+    /// With the numbers of their rows, which stay until the texts have another place.
+    pub(crate) texts: Vec<(u64, Waiting)>,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +38,8 @@ pub(crate) struct Directory {
     names: BTreeMap<String, AccountId>,
     verified: BTreeSet<AccountId>,
     waiting: BTreeMap<u64, Waiting>,
+    /// Highest number of a row that waited: none is used twice, for a row outlives its wait.
+    last_waiting: u64,
     /// Requests whose sender claims a name. Known again from their conversations after a restart.
     requests: BTreeMap<String, Vec<ConversationId>>,
     /// Commands of this process about names that are being looked up.
@@ -58,6 +61,7 @@ impl Directory {
             }
             Table::Waiting => {
                 self.waiting.insert(key.order, decode("waiting", value)?);
+                self.last_waiting = self.last_waiting.max(key.order);
             }
             Table::Identity
             | Table::KeyPackage
@@ -108,8 +112,8 @@ impl Directory {
         if self.waiting.values().any(known) {
             return;
         }
-        let last = self.waiting.keys().next_back().copied().unwrap_or(0);
-        let number = last.saturating_add(1);
+        self.last_waiting = self.last_waiting.saturating_add(1);
+        let number = self.last_waiting;
         desk.unit
             .set(RowKey::numbered(Table::Waiting, number), encode(&waiting));
         let name = waiting.name.clone();
@@ -212,8 +216,8 @@ impl Directory {
         let numbers: Vec<u64> = numbers.map(|(number, _)| *number).collect();
         let mut texts = Vec::new();
         for number in numbers {
-            desk.unit.delete(RowKey::numbered(Table::Waiting, number));
-            texts.extend(self.waiting.remove(&number));
+            let waiting = self.waiting.remove(&number);
+            texts.extend(waiting.map(|waiting| (number, waiting)));
         }
         Interested {
             requests: self.requests.remove(name).unwrap_or_default(),

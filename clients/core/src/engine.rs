@@ -203,19 +203,24 @@ impl Engine {
     }
 
     fn tell_if_settled(&mut self) {
+        let settled = self.is_settled();
+        if settled && !self.settled {
+            self.desk.event(Event::Settled);
+        }
+        self.settled = settled;
+    }
+
+    /// Online, everything pulled, acknowledged and answered: nothing changes unless somebody acts.
+    pub fn is_settled(&self) -> bool {
         let desk = &self.desk;
         let mut conversations = self.conversations.values();
-        let settled = desk.is_ready()
+        desk.is_ready()
             && desk.link.is_quiet()
             && !self.marks_open
             && self.welcomes.is_empty()
             && self.directory.is_settled()
             && !desk.unit.is_waiting()
-            && conversations.all(|conversation| conversation.is_settled(desk));
-        if settled && !self.settled {
-            self.desk.event(Event::Settled);
-        }
-        self.settled = settled;
+            && conversations.all(|conversation| conversation.is_settled(desk))
     }
 
     pub fn profile(&self) -> Option<Profile> {

@@ -50,6 +50,10 @@ impl Conversation {
         }
         if self.row.cursor > before {
             self.acknowledge(desk);
+            if self.live.retry_warned.is_none() {
+                // What was waited for may be here.
+                self.live.retry_at = None;
+            }
         }
     }
 

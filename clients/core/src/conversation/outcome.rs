@@ -38,6 +38,7 @@ impl Conversation {
         }
         match outcome.first() {
             Outcome::Applied(sequence) | Outcome::Parked(sequence) => {
+                self.live.declined |= submission.what() == What::Answer(false);
                 self.expect(desk, *sequence);
             }
             Outcome::Refused(RefuseReason::CounterGap { expected }) => {
@@ -86,9 +87,13 @@ impl Conversation {
         };
         if mendable {
             self.mend(desk, submission);
-            if reason == RefuseReason::AwaitingConsent {
-                // Only a record that is on its way can change this.
+            let group = self.body.as_ref().and_then(|body| body.group.as_ref());
+            let here = group.is_some_and(|group| group.epoch() == submission.epoch());
+            if here || reason == RefuseReason::AwaitingConsent {
+                // Only a record that is on its way can change this: nothing more under this epoch
+                // before it is here.
                 self.live.retry_at = Some(desk.later(desk.settings.retry_ms));
+                self.pull(desk);
             }
         } else {
             self.give_up(desk, submission, NotSent::Refused(reason));

@@ -137,6 +137,19 @@ impl Conversation {
         Ok(())
     }
 
+    /// A decline whose stub does not come, because delivery has ended with it.
+    pub(super) fn finish_decline(&mut self, desk: &mut Desk) {
+        let body = self.body.as_ref().filter(|_| self.live.declined);
+        let declines = body.and_then(|body| {
+            let mut submissions = body.submissions.values();
+            submissions.find(|submission| submission.what() == What::Answer(false))
+        });
+        if let Some(submission) = declines.cloned() {
+            self.forget_submission(desk, &submission);
+            self.answered(desk, false);
+        }
+    }
+
     pub(super) fn forget_submission(&mut self, desk: &mut Desk, submission: &Submission) {
         let counter = submission.counter();
         desk.unit

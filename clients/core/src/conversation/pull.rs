@@ -74,6 +74,7 @@ impl Conversation {
     /// A pull that brought nothing, though a push had shown that there is something.
     fn nothing_came(&mut self, desk: &mut Desk) {
         self.live.head = self.row.cursor;
+        self.finish_decline(desk);
         let owed = self.live.owed.take();
         if let Some(got) = owed.filter(|got| *got > self.row.cursor.next()) {
             let expected = self.row.cursor.next();

@@ -90,7 +90,12 @@ impl Conversation {
     }
 
     /// Whether the next text, if there is one, may be encrypted now.
-    pub(super) fn may_encrypt(&self, desk: &Desk) -> bool {
+    fn may_encrypt(&self, desk: &Desk) -> bool {
+        self.live.retry_at.is_none_or(|at| at <= desk.now) && self.has_next(desk)
+    }
+
+    /// Whether a text is next, now or after a pause.
+    pub(super) fn has_next(&self, desk: &Desk) -> bool {
         let Some(body) = &self.body else { return false };
         let (Some(group), Some(_)) = (&body.group, body.first_waiting()) else {
             return false;
@@ -113,7 +118,6 @@ impl Conversation {
         phase
             && desk.may_submit()
             && self.row.suspension.is_none()
-            && self.live.retry_at.is_none_or(|at| at <= desk.now)
             && self.is_in_window(body)
             && body.submissions.values().all(texts_only)
     }

@@ -26,6 +26,10 @@ pub(crate) struct Text {
     /// The message as it was encrypted last; empty before.
     #[serde(with = "blob")]
     pub(crate) content: Vec<u8>,
+    /// The row in which it waited for its name. It goes in the same batch in which the text comes
+    /// into the outbox, however long that conversation takes to load.
+    #[serde(skip)]
+    waited: Option<u64>,
 }
 
 impl Text {
@@ -35,6 +39,19 @@ impl Text {
             salt,
             text,
             content: Vec::new(),
+            waited: None,
+        }
+    }
+
+    pub(crate) const fn having_waited(mut self, number: u64) -> Self {
+        self.waited = Some(number);
+        self
+    }
+
+    /// Ends the wait for the name: the text is in an outbox now, or will never be sent.
+    pub(crate) fn end_wait(&mut self, desk: &mut Desk) {
+        if let Some(number) = self.waited.take() {
+            desk.unit.delete(RowKey::numbered(Table::Waiting, number));
         }
     }
 
@@ -89,8 +106,9 @@ impl Body {
 }
 
 impl Conversation {
-    pub(super) fn queue(&mut self, desk: &mut Desk, text: Text) {
+    pub(super) fn queue(&mut self, desk: &mut Desk, mut text: Text) {
         let ticket = text.ticket;
+        text.end_wait(desk);
         if let Some(reason) = self.refusal(&text) {
             desk.event(Event::NotSent {
                 ticket,

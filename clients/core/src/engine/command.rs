@@ -126,7 +126,7 @@ impl Engine {
         self.directory.wait(&mut self.desk, waiting);
     }
 
-    pub(super) fn not_sent(&mut self, ticket: Ticket, reason: NotSent) {
+    fn not_sent(&mut self, ticket: Ticket, reason: NotSent) {
         self.desk.event(Event::NotSent {
             ticket,
             conversation: None,
@@ -134,16 +134,21 @@ impl Engine {
         });
     }
 
+    pub(super) fn refuse_text(&mut self, mut text: Text, reason: NotSent) {
+        text.end_wait(&mut self.desk);
+        self.not_sent(text.ticket, reason);
+    }
+
     /// Into the conversation with the account, or into a new request.
     pub(super) fn send_to_account(&mut self, account: AccountId, name: Option<String>, text: Text) {
         if Some(account) == self.desk.account() {
-            self.not_sent(text.ticket, NotSent::ToYourself);
+            self.refuse_text(text, NotSent::ToYourself);
             return;
         }
         let id = match self.with_account(account) {
             Some(id) => id,
             None if !text.fits_request() => {
-                self.not_sent(text.ticket, NotSent::TooLargeForRequest);
+                self.refuse_text(text, NotSent::TooLargeForRequest);
                 return;
             }
             None => self.begin_request(account, name.clone()),

@@ -19,11 +19,12 @@ impl Engine {
             let same = account.is_some() && peer == account;
             self.work(id, Work::NameChecked(same.then(|| name.to_owned())));
         }
-        for waiting in interested.texts {
+        for (number, waiting) in interested.texts {
             let text = Text::new(waiting.ticket, self.desk.draw(), waiting.text);
+            let text = text.having_waited(number);
             match found {
                 Ok(account) => self.send_to_account(account, Some(name.to_owned()), text),
-                Err(reason) => self.not_sent(text.ticket, name_reason(reason)),
+                Err(reason) => self.refuse_text(text, name_reason(reason)),
             }
         }
         for command in interested.commands {
