@@ -6,12 +6,16 @@
 //! less than was acknowledged without saying so.
 
 mod checkpoints;
+mod engine;
 mod error;
 mod event_log;
+mod expiry;
 mod lock;
+mod message_store;
 
 pub use checkpoints::Checkpoints;
 pub use error::OpenError;
 #[cfg(feature = "faults")]
 pub use event_log::faults;
 pub use event_log::{Cut, Disk, DiskFile, EmbeddedEventLog, LogOptions, SystemDisk};
+pub use message_store::EmbeddedMessageStore;

@@ -11,5 +11,6 @@
 mod damage;
 mod event_log;
 mod full_disk;
+mod message_store;
 mod power_cut;
 mod support;

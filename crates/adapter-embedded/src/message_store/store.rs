@@ -1,0 +1,79 @@
+//! The blocking half of the store: its engine, its locks.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use xchat_ports::{Clock, PortResult};
+use xchat_types::Millis;
+
+use super::{positions::Folded, tables::MessageTables};
+use crate::{
+    OpenError,
+    engine::{Engine, Opened},
+};
+
+/// Locks that writes share by the first byte of their key.
+const STRIPES: usize = 64;
+
+pub(super) type Database = Opened<MessageTables>;
+
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) engine: Engine<MessageTables>,
+    clock: Arc<dyn Clock>,
+    stripes: [Mutex<()>; STRIPES],
+    pub(super) folded: Mutex<Option<Folded>>,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    pub(super) fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Ok(Self {
+            engine: Engine::open(folder, Arc::clone(&clock))?,
+            clock,
+            stripes: [const { Mutex::new(()) }; STRIPES],
+            folded: Mutex::new(None),
+        })
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// Held over a read and the write that it decides about.
+    pub(super) fn stripe(&self, id: &impl AsRef<[u8]>) -> MutexGuard<'_, ()> {
+        let [first, ..] = &self.stripes;
+        let byte = id.as_ref().first().copied().unwrap_or(0);
+        lock(
+            self.stripes
+                .get(usize::from(byte) % STRIPES)
+                .unwrap_or(first),
+        )
+    }
+
+    /// Writes the tables out and removes what has expired from them. The engine keeps a file that
+    /// it has replaced until it writes the same table out once more: hence the second round, and a
+    /// row in each that has expired already.
+    pub(super) fn clean(&self) -> PortResult<()> {
+        let expired = [&1_u64.to_be_bytes()[..], b"swept"].concat();
+        for _ in 0..2 {
+            self.engine.write(|opened| {
+                for table in opened.tables.expiring() {
+                    table.insert(SWEPT, expired.as_slice())?;
+                    table.rotate_memtable_and_wait()?;
+                    table.major_compact()?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Shorter than any key of a row, so that no range holds it.
+const SWEPT: [u8; 1] = [0];
