@@ -1,6 +1,8 @@
 //! Whole conversations, on both suites: server and clients with the same judge.
 
-use xchat_mls::{Change, CommitBundle, CommitEffect, LeafIndex, Suite, Timer, TimerMode};
+use xchat_mls::{
+    Change, CommitBundle, CommitEffect, LeafIndex, Suite, Timer, TimerMode, group::DecryptError,
+};
 use xchat_types::{Epoch, Header};
 
 use crate::{
@@ -244,4 +246,34 @@ fn a_group_with_unpersisted_steps_goes_back_to_what_was_persisted() {
     deliver(&mut server, &header, &bundle, &mut [&mut a, &mut b]);
     agree(&server, &[&a, &b]);
     assert_eq!(a.group().own_index(), LeafIndex(0));
+}
+
+#[test]
+fn a_message_is_not_read_under_another_header_than_its_own() {
+    let [mut a, mut b] = [1, 2].map(Person::new);
+    let mut server = Server::new();
+    gather(&mut server, Suite::Classical, &mut [&mut a, &mut b]);
+    let (header, message) = a.say("at its own time");
+    let changed = [
+        Header {
+            counter: header.counter.next(),
+            ..header
+        },
+        Header {
+            created_at: header.created_at.saturating_add(1),
+            ..header
+        },
+        Header {
+            sender: b.id(),
+            ..header
+        },
+        Header {
+            epoch: header.epoch.next(),
+            ..header
+        },
+    ];
+    for changed in changed {
+        assert_eq!(b.hear(&changed, &message), Err(DecryptError::Header));
+    }
+    assert_eq!(b.hear(&header, &message).as_deref(), Ok("at its own time"));
 }

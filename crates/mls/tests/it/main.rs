@@ -21,6 +21,7 @@ mod prop_bytes;
 mod refusals;
 mod rogue;
 mod rogue_commits;
+mod rogue_members;
 mod roles;
 mod server;
 mod snapshot;

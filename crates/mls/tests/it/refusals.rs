@@ -180,37 +180,51 @@ fn a_welcome_must_be_for_exactly_the_added_devices() {
 }
 
 #[test]
-fn a_welcome_with_a_secret_more_or_twice_is_refused() {
+fn a_welcome_with_a_secret_less_more_or_twice_is_refused() {
     let mut fourth = Person::new(4);
-    let (server, _, header, two) = scene(|third| {
+    let (server, _, two_header, two) = scene(|third| {
         adding(vec![
             third.package(Suite::Classical),
             fourth.package(Suite::Classical),
         ])
     });
-    let effect = server.ask(&header, &two).unwrap();
-    let commit = &parts(&two)[0];
-    let one = effect.added[0].welcome.as_bytes();
+    let effect = server.ask(&two_header, &two).unwrap();
+    let half = bundle(&[&parts(&two)[0], effect.added[0].welcome.as_bytes()]);
     assert_eq!(
-        refusal(server.ask(&header, &bundle(&[commit, one]))),
+        refusal(server.ask(&two_header, &half)),
         Refusal::Welcome,
         "one of two"
     );
-    let doubled = double_secret(one);
-    assert_eq!(
-        refusal(server.ask(&header, &bundle(&[commit, &doubled]))),
-        Refusal::Welcome,
-        "one twice"
-    );
+
+    let (server, _, header, one) = scene(add_one);
+    let (commit, welcome) = (&parts(&one)[0], &parts(&one)[1]);
+    let own = secrets(welcome);
+    let same = with_secrets(welcome, &[&own]);
+    server.ask(&header, &bundle(&[commit, &same])).unwrap();
+    let foreign = secrets(effect.added[1].welcome.as_bytes());
+    for more in [&own, &foreign] {
+        let welcome = with_secrets(welcome, &[&own, more]);
+        assert_eq!(
+            refusal(server.ask(&header, &bundle(&[commit, &welcome]))),
+            Refusal::Welcome
+        );
+    }
 }
 
-/// Lists the one secret of a welcome twice. Lengths of two bytes (RFC 9420, section 2.1.2).
-fn double_secret(welcome: &[u8]) -> Vec<u8> {
-    let (frame, rest) = welcome.split_at(6);
-    let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]) & 0x3fff);
-    let (secret, group_info) = rest[2..].split_at(length);
-    let doubled = u16::try_from(2 * length).unwrap() | 0x4000;
-    [frame, &doubled.to_be_bytes(), secret, secret, group_info].concat()
+/// Length of a welcome's secrets, behind frame and suite; of two bytes (RFC 9420, section 2.1.2).
+fn length_of_secrets(welcome: &[u8]) -> usize {
+    usize::from(u16::from_be_bytes([welcome[6], welcome[7]]) & 0x3fff)
+}
+
+fn secrets(welcome: &[u8]) -> Vec<u8> {
+    welcome[8..8 + length_of_secrets(welcome)].to_vec()
+}
+
+fn with_secrets(welcome: &[u8], secrets: &[&[u8]]) -> Vec<u8> {
+    let group_info = &welcome[8 + length_of_secrets(welcome)..];
+    let secrets = secrets.concat();
+    let length = u16::try_from(secrets.len()).unwrap() | 0x4000;
+    [&welcome[..6], &length.to_be_bytes(), &secrets, group_info].concat()
 }
 
 #[test]

@@ -2,15 +2,15 @@
 
 use openmls::prelude::{
     BasicCredential, Capabilities, Ciphersuite, CommitMessageBundle, Credential, CredentialWithKey,
-    Extension, ExtensionType, Extensions, GroupContext, KeyPackage, LeafNodeIndex, Lifetime,
-    MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn,
+    Extension, ExtensionType, Extensions, GroupContext, GroupId, KeyPackage, LeafNodeIndex,
+    Lifetime, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn,
     PURE_PLAINTEXT_WIRE_FORMAT_POLICY, RatchetTreeIn, StagedWelcome,
 };
 use openmls_rust_crypto::OpenMlsRustCrypto;
 use openmls_traits::OpenMlsProvider as _;
 use sha2::{Digest as _, Sha256};
 use tls_codec::{Deserialize as _, Serialize as _};
-use xchat_crypto::envelope;
+use xchat_crypto::{derive, envelope};
 use xchat_mls::{
     CommitBundle, CredentialBytes, Device, RatchetTreeBytes, Suite, WelcomeBytes, credential,
 };
@@ -158,6 +158,39 @@ impl Rogue {
         owner.apply(&server, &header, &bundle).unwrap();
         rogue.join(&effect.added[0].welcome, &server.tree());
         (server, owner, rogue)
+    }
+
+    /// Founds a group that no judge has seen, with these extensions, and adds the packages.
+    pub(crate) fn gather_unseen(
+        &mut self,
+        extensions: Extensions<GroupContext>,
+        packages: &[KeyPackage],
+    ) -> (WelcomeBytes, RatchetTreeBytes) {
+        let config = MlsGroupCreateConfig::builder()
+            .ciphersuite(SUITE)
+            .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
+            .capabilities(capabilities())
+            .with_group_context_extensions(extensions)
+            .build();
+        let id = derive::group_id(&CONVERSATION, Incarnation(0));
+        let mut group = MlsGroup::new_with_group_id(
+            &self.provider,
+            &self.device,
+            &config,
+            GroupId::from_slice(id.as_ref()),
+            with_key(&self.credential, &self.device),
+        )
+        .unwrap();
+        let (_, welcome, _) = group
+            .add_members(&self.provider, &self.device, packages)
+            .unwrap();
+        group.merge_pending_commit(&self.provider).unwrap();
+        let tree = group
+            .export_ratchet_tree()
+            .tls_serialize_detached()
+            .unwrap();
+        self.group = Some(group);
+        (welcome.to_bytes().unwrap().into(), tree.into())
     }
 
     /// Lends out group, provider and signer at once.

@@ -9,7 +9,7 @@ use openmls::prelude::{
 use openmls::schedule::psk::{ExternalPsk, PreSharedKeyId, Psk};
 use openmls_traits::OpenMlsProvider as _;
 use xchat_mls::{CredentialError, Direct, JudgeError, Refusal, credential, group::ApplyError};
-use xchat_types::AccountId;
+use xchat_types::{AccountId, Header, RecordKind};
 
 use crate::{
     person::{Person, certificate, device},
@@ -29,7 +29,7 @@ type Change = Box<dyn Fn(&mut Vec<Extension>)>;
 fn assert_refused(
     server: &Server,
     owner: &mut Person,
-    case: (&xchat_types::Header, &xchat_mls::CommitBundle),
+    case: (&Header, &xchat_mls::CommitBundle),
     expected: Refusal,
 ) {
     let (header, bundle) = case;
@@ -57,6 +57,20 @@ fn a_commit_that_is_not_bound_to_its_header_is_refused() {
     let made = made.unwrap();
     let bundle = bundle_of(made.commit().to_bytes().unwrap(), None);
     assert_refused(&server, &mut owner, (&header, &bundle), Refusal::Header);
+}
+
+#[test]
+fn a_commit_under_a_header_of_another_kind_or_sender_is_refused_even_if_bound_to_it() {
+    for change in [
+        |header: &mut Header, _: &Person| header.kind = RecordKind::Application,
+        |header: &mut Header, owner: &Person| header.sender = owner.id(),
+    ] {
+        let (server, mut owner, mut rogue) = Rogue::in_a_group(7);
+        let mut header = rogue.header();
+        change(&mut header, &owner);
+        let bundle = rogue.commit(&header, Wish::default());
+        assert_refused(&server, &mut owner, (&header, &bundle), Refusal::Header);
+    }
 }
 
 #[test]
