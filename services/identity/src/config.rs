@@ -23,10 +23,13 @@ pub enum SignupGate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
+    /// How many are allowed at once.
     pub burst: u32,
+    /// After how long one more is allowed.
     pub every: HumanDuration,
 }
 
+/// Accounts, devices, logins, names, key packages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {

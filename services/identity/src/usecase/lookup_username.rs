@@ -5,7 +5,8 @@ use xchat_types::AccountId;
 use crate::{domain::username::Username, error::Error, service::Identity};
 
 impl Identity {
-    /// A name in quarantine, and one whose account never came to be, is as unknown as any other.
+    /// The account's own row decides: a name that it has left, rests or not, and one whose account
+    /// never came to be, are as unknown as any other.
     pub(crate) async fn lookup_username(
         &self,
         caller: AccountId,
@@ -16,10 +17,7 @@ impl Identity {
         limit.map_err(Error::RateLimited)?;
         let name = username.hash(&self.secrets.name_pepper);
         let row = self.directory.read_name(name).await?;
-        let holder = row
-            .filter(|row| row.quarantined_until.is_none())
-            .ok_or(Error::UsernameUnknown)?
-            .account;
+        let holder = row.ok_or(Error::UsernameUnknown)?.account;
         let (account, _) = self
             .read_account(holder)
             .await?

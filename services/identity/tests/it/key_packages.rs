@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use tonic::{Response, Status};
+use xchat_crypto::SecretKey;
 use xchat_identity::Config;
 use xchat_mls::{Device, KeyPackages, Rows, Suite};
 use xchat_ports::Clock;
@@ -221,6 +222,17 @@ async fn a_package_that_is_not_the_sessions_own_or_not_as_announced_is_refused()
     for (house, alice, bob) in house_with_two(&easy()).await {
         let good = classical(&house, &bob, 1).remove(0);
         let of_alice = classical(&house, &alice, 1).remove(0);
+        let second_device = Person {
+            root: bob.root.clone(),
+            device: SecretKey::from_seed([77; 32]),
+        };
+        let of_second_device = classical(&house, &second_device, 1).remove(0);
+        // Alice's root may certify Bob's device key, but not into Bob's account.
+        let adopted = Person {
+            root: alice.root.clone(),
+            device: bob.device.clone(),
+        };
+        let of_adopted = classical(&house, &adopted, 1).remove(0);
         let mut other_suite = good.clone();
         other_suite.suite = 2;
         let mut called_last = good.clone();
@@ -233,7 +245,17 @@ async fn a_package_that_is_not_the_sessions_own_or_not_as_announced_is_refused()
         cut.key_package.truncate(100);
         let mut huge = good.clone();
         huge.key_package = vec![0; 8 * 1_024 + 1].into();
-        for wrong in [of_alice, other_suite, called_last, flipped, cut, huge] {
+        let wrong_ones = [
+            of_alice,
+            of_second_device,
+            of_adopted,
+            other_suite,
+            called_last,
+            flipped,
+            cut,
+            huge,
+        ];
+        for wrong in wrong_ones {
             let both = vec![good.clone(), wrong];
             let refusal = reason(publish(&house, &bob, both).await);
             assert_eq!(refusal, Reason::KeyPackageInvalid);
