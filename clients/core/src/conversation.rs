@@ -36,6 +36,8 @@ pub(crate) use record::Record;
 pub use row::Phase;
 pub(crate) use row::{ConversationRow, Entry};
 pub(crate) use submission::Submission;
+#[cfg(test)]
+pub(crate) use submission::What;
 pub(crate) use text::Text;
 
 /// What a conversation is asked to do or told.
@@ -317,7 +319,8 @@ impl Conversation {
             let idle = self.waiting.is_empty() && !self.row.busy;
             return idle || self.row.suspension.is_some();
         };
-        let pulling = self.live.pull_open.is_some() || self.live.outcomes_open;
+        let pulling =
+            self.live.pull_open.is_some() || self.live.outcomes_open || self.expects_first_text();
         let suspended = self.row.suspension.is_some();
         let idle = body.submissions.is_empty()
             && !self.row.phase.is_passing_by_itself()

@@ -19,11 +19,11 @@ const PER_REQUEST: usize = 50;
 
 /// A package that was made and may not have arrived. Publishing again is idempotent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Unpublished {
-    suite: u8,
-    last_resort: bool,
+pub(crate) struct Unpublished {
+    pub(crate) suite: u8,
+    pub(crate) last_resort: bool,
     #[serde(with = "blob")]
-    key_package: Vec<u8>,
+    pub(crate) key_package: Vec<u8>,
 }
 
 #[derive(Debug)]

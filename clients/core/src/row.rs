@@ -5,6 +5,8 @@
 //! (protocol, "Client store key"). A batch is one durable transaction.
 
 mod codec;
+#[cfg(test)]
+mod golden;
 mod history;
 
 use thiserror::Error;

@@ -75,7 +75,8 @@ impl Conversation {
     fn nothing_came(&mut self, desk: &mut Desk) {
         self.live.head = self.row.cursor;
         self.finish_decline(desk);
-        let owed = self.live.owed.take();
+        // A commit that waits for the right clock, and what is behind it, was given.
+        let owed = self.live.owed.take().filter(|_| !desk.link.clock_stops());
         if let Some(got) = owed.filter(|got| *got > self.row.cursor.next()) {
             let expected = self.row.cursor.next();
             desk.security(Some(self.id), SecurityEvent::Gap { expected, got });
@@ -123,6 +124,13 @@ impl Conversation {
             self.pull(desk);
             self.plan_poll(desk);
         }
+    }
+
+    /// A request whose first text has not come, in the first seconds after its welcome.
+    pub(super) fn expects_first_text(&self) -> bool {
+        const SOON: u32 = 3;
+        let soon = self.live.poll_at.is_some() && self.live.polls <= SOON;
+        soon && self.row.phase == Phase::Invited
     }
 
     pub(super) fn plan_poll(&mut self, desk: &Desk) {

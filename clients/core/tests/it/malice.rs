@@ -1,1 +1,535 @@
-//! Later.
+//! A server that lies: the client is right or says so, never wrong and silent.
+
+use std::{cell::RefCell, rc::Rc};
+
+use xchat_core::{Event, SecurityEvent, Suspension};
+use xchat_crypto::envelope;
+use xchat_proto::{
+    client::{self, DeliveredRecord, delivered_record::Content, server_frame::Body},
+    convert,
+};
+use xchat_types::{Header, Millis, Sequence};
+
+use crate::world::{ALICE, BOB, World};
+
+/// Changes every record on its way to Bob, pushed or pulled.
+fn lie(world: &mut World, mut change: impl FnMut(&mut DeliveredRecord) + 'static) {
+    world.tamper = Some(Box::new(move |name, frame| {
+        let records = match &mut frame.body {
+            Some(Body::DeliverPush(push)) => &mut push.records,
+            Some(Body::Pull(pull)) => &mut pull.records,
+            _ => return,
+        };
+        if name == "bob" {
+            records.iter_mut().for_each(&mut change);
+        }
+    }));
+}
+
+fn security(world: &World, index: usize) -> Vec<SecurityEvent> {
+    let events = world.hosts[index].events.iter();
+    let events = events.filter_map(|event| match event {
+        Event::Security { event, .. } => Some(*event),
+        _ => None,
+    });
+    events.collect()
+}
+
+fn is_suspended(world: &mut World, index: usize) -> Option<Suspension> {
+    world.hosts[index].engine().conversations()[0].suspension
+}
+
+/// Friends; then Alice sends one text under a lie. What Bob says of it.
+fn under(change: impl FnMut(&mut DeliveredRecord) + 'static) -> (World, Vec<SecurityEvent>) {
+    let mut world = World::two();
+    world.befriend();
+    world.clear_events();
+    lie(&mut world, change);
+    world.send(ALICE, "bob", "true words");
+    world.settle();
+    let events = security(&world, BOB);
+    (world, events)
+}
+
+/// The place of the text in the log: genesis, commit, request, accept came before.
+const PLACE: Sequence = Sequence(5);
+
+#[test]
+fn an_altered_payload_is_seen() {
+    let (mut world, events) = under(|record| {
+        if let Some(Content::Payload(payload)) = &mut record.content {
+            let mut bytes = payload.to_vec();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            *payload = bytes.into();
+        }
+    });
+    assert_eq!(events, [SecurityEvent::Digest { sequence: PLACE }]);
+    assert_eq!(is_suspended(&mut world, BOB), Some(Suspension::Untrusted));
+    assert_eq!(world.hosts[BOB].view(), ["may I?"]);
+    assert_eq!(
+        world.hosts[BOB].engine().conversations()[0].cursor,
+        Sequence(4)
+    );
+}
+
+#[test]
+fn an_altered_time_bucket_or_head_hash_is_seen() {
+    let lies: [fn(&mut DeliveredRecord); 5] = [
+        |record| record.appended_at_ms += 1,
+        |record| record.accepted_at_ms -= 1,
+        |record| record.bucket.as_mut().unwrap().index += 1,
+        |record| record.bucket = None,
+        |record| record.head_hash = vec![7; 32].into(),
+    ];
+    for lie in lies {
+        let (mut world, events) = under(lie);
+        assert_eq!(events, [SecurityEvent::HeadHash { sequence: PLACE }]);
+        assert_eq!(is_suspended(&mut world, BOB), Some(Suspension::Untrusted));
+        // Nothing more is sent there, and the sender is told why.
+        world.tamper = None;
+        world.clear_events();
+        world.send(BOB, "alice", "into the void");
+        world.settle();
+        assert!(world.hosts[BOB].has(|event| matches!(
+            event,
+            Event::Queued {
+                held: Some(xchat_core::Held::Suspended),
+                ..
+            }
+        )));
+        assert_eq!(world.hosts[ALICE].view(), ["may I?", "true words"]);
+    }
+}
+
+#[test]
+fn a_record_that_is_left_out_is_seen() {
+    let mut world = World::two();
+    world.befriend();
+    world.clear_events();
+    world.tamper = Some(Box::new(|name, frame| {
+        let records = match &mut frame.body {
+            Some(Body::DeliverPush(push)) => &mut push.records,
+            Some(Body::Pull(pull)) => &mut pull.records,
+            _ => return,
+        };
+        if name == "bob" {
+            records.retain(|record| record.sequence != PLACE.0);
+        }
+    }));
+    world.send(ALICE, "bob", "left out");
+    world.send(ALICE, "bob", "shown");
+    world.settle();
+    let expected = SecurityEvent::Gap {
+        expected: PLACE,
+        got: Sequence(6),
+    };
+    assert_eq!(security(&world, BOB), [expected]);
+    assert_eq!(world.hosts[BOB].view(), ["may I?"]);
+}
+
+#[test]
+fn a_record_that_is_withheld_without_reason_is_seen() {
+    let (_, events) = under(|record| {
+        record.content = Some(Content::Withheld(client::Withheld::Expired.into()));
+    });
+    assert_eq!(events, [SecurityEvent::Withheld { sequence: PLACE }]);
+    let (mut world, events) = under(|record| {
+        record.content = Some(Content::Withheld(client::Withheld::Own.into()));
+    });
+    assert_eq!(events, [SecurityEvent::Withheld { sequence: PLACE }]);
+    assert_eq!(is_suspended(&mut world, BOB), Some(Suspension::Untrusted));
+}
+
+#[test]
+fn a_message_that_has_expired_is_passed_over() {
+    let mut world = World::two();
+    world.befriend();
+    world.disconnect(BOB);
+    world.send(ALICE, "bob", "nobody came");
+    world.settle();
+    world.now = Millis(world.now.0 + 31 * 24 * 3_600_000);
+    world.relay.now = world.now;
+    lie(&mut world, |record| {
+        record.content = Some(Content::Withheld(client::Withheld::Expired.into()));
+    });
+    world.clear_events();
+    world.connect(BOB);
+    world.settle();
+    assert_eq!(security(&world, BOB), []);
+    assert_eq!(world.hosts[BOB].view(), ["may I?"]);
+    assert_eq!(world.hosts[BOB].engine().conversations()[0].cursor, PLACE);
+}
+
+/// Changes a record of the log itself and everything the server computes from it, as a server can
+/// that wants to be believed.
+fn forge(world: &mut World, change: impl Fn(&mut Header)) {
+    for log in world.relay.logs.values_mut() {
+        let record = log.records.last_mut().unwrap();
+        change(&mut record.header);
+        record.link.digest = envelope::digest(&record.header, &record.payload);
+        record.rehash();
+    }
+}
+
+#[test]
+fn a_header_that_names_another_sender_or_envelope_is_seen() {
+    let changes: [fn(&mut Header); 3] = [
+        |header| header.sender = xchat_types::DeviceId::new([3; 16]),
+        |header| header.counter = header.counter.next(),
+        |header| header.created_at = Millis(header.created_at.0 + 1),
+    ];
+    for change in changes {
+        let mut world = World::two();
+        world.befriend();
+        world.clear_events();
+        world.disconnect(BOB);
+        world.send(ALICE, "bob", "mine");
+        world.settle();
+        forge(&mut world, change);
+        world.connect(BOB);
+        world.settle();
+        assert_eq!(
+            security(&world, BOB),
+            [SecurityEvent::Sender { sequence: PLACE }]
+        );
+        assert_eq!(world.hosts[BOB].view(), ["may I?"]);
+    }
+}
+
+#[test]
+fn a_message_of_nobody_is_told_of_and_the_conversation_goes_on() {
+    let mut world = World::two();
+    world.befriend();
+    world.clear_events();
+    world.disconnect(BOB);
+    world.send(ALICE, "bob", "scrambled");
+    world.settle();
+    for log in world.relay.logs.values_mut() {
+        let record = log.records.last_mut().unwrap();
+        let mut bytes = record.payload.to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        record.payload = bytes.into();
+    }
+    forge(&mut world, |_| {});
+    world.connect(BOB);
+    world.settle();
+    let events = security(&world, BOB);
+    assert_eq!(events, [SecurityEvent::Undecryptable { sequence: PLACE }]);
+    assert_eq!(is_suspended(&mut world, BOB), None);
+    world.send(BOB, "alice", "say again?");
+    world.settle();
+    assert_eq!(world.hosts[BOB].view(), ["may I?", "say again?"]);
+}
+
+#[test]
+fn an_own_record_that_the_device_never_made_is_seen() {
+    let mut world = World::two();
+    let id = world.befriend();
+    let bob = world.hosts[BOB].device.unwrap();
+    world.clear_events();
+    world.disconnect(BOB);
+    world.send(ALICE, "bob", "not Bob's");
+    world.settle();
+    forge(&mut world, move |header| header.sender = bob);
+    world.connect(BOB);
+    world.settle();
+    assert_eq!(
+        security(&world, BOB),
+        [SecurityEvent::NotOurs { sequence: PLACE }]
+    );
+    assert!(world.hosts[BOB].has(|event| matches!(event,
+        Event::Suspended { conversation, why: Suspension::CounterConflict } if *conversation == id)));
+}
+
+#[test]
+fn a_commit_that_the_judge_refuses_is_seen_even_if_the_server_applied_it() {
+    let mut world = World::of(
+        &["alice", "bob"],
+        xchat_core::Settings {
+            update_after: 1,
+            ..crate::world::settings()
+        },
+    );
+    world.befriend();
+    world.clear_events();
+    world.disconnect(BOB);
+    // An update commit, and the text after it.
+    world.send(ALICE, "bob", "one");
+    world.settle();
+    for log in world.relay.logs.values_mut() {
+        let at = log
+            .records
+            .iter()
+            .rposition(|record| record.header.kind == xchat_types::RecordKind::CommitBundle);
+        let record = &mut log.records[at.unwrap()];
+        let mut bytes = record.payload.to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        record.payload = bytes.into();
+        record.link.digest = envelope::digest(&record.header, &record.payload);
+        record.rehash();
+        assert!(record.link.sequence >= PLACE);
+    }
+    world.connect(BOB);
+    world.settle();
+    let refused = |event: &SecurityEvent| {
+        matches!(
+            event,
+            SecurityEvent::Refused { .. } | SecurityEvent::CannotApply { .. }
+        )
+    };
+    assert!(
+        security(&world, BOB).iter().any(refused),
+        "{:?}",
+        world.told()
+    );
+    assert_eq!(is_suspended(&mut world, BOB), Some(Suspension::Untrusted));
+    // The group of before still opens.
+    world.hosts[BOB].pull_the_plug();
+    world.connect(BOB);
+    world.settle();
+    assert_eq!(world.hosts[BOB].view(), ["may I?"]);
+}
+
+/// What the server says when Bob joins, changed.
+fn join_under(change: impl FnMut(&mut Body) + 'static) -> World {
+    let mut world = World::two();
+    world.clear_events();
+    let change = Rc::new(RefCell::new(change));
+    world.tamper = Some(Box::new(move |name, frame| {
+        if let ("bob", Some(body)) = (name, &mut frame.body) {
+            change.borrow_mut()(body);
+        }
+    }));
+    world.send(ALICE, "bob", "hello");
+    world.settle();
+    world
+}
+
+fn welcome_of(body: &mut Body) -> Option<&mut client::Welcome> {
+    match body {
+        Body::WelcomePush(push) => push.welcome.as_mut(),
+        Body::Resume(resume) => resume.welcomes.first_mut(),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_welcome_that_does_not_hold_is_given_up_and_said() {
+    let lies: [fn(&mut Body); 7] = [
+        |body| welcome_of(body).map_or((), |w| w.head_hash = vec![1; 32].into()),
+        |body| welcome_of(body).map_or((), |w| w.sequence += 1),
+        |body| welcome_of(body).map_or((), |w| w.conversation_id = vec![1; 32].into()),
+        |body| welcome_of(body).map_or((), |w| w.welcome = vec![1; 400].into()),
+        |body| welcome_of(body).map_or((), |w| w.head_hash = vec![1].into()),
+        |body| {
+            if let Body::FetchTree(tree) = body {
+                tree.link.as_mut().unwrap().appended_at_ms += 1;
+            }
+        },
+        |body| {
+            if let Body::FetchTree(tree) = body {
+                tree.ratchet_tree = vec![0; 40].into();
+            }
+        },
+    ];
+    for (number, lie) in lies.into_iter().enumerate() {
+        let mut world = join_under(move |body| {
+            // A tree is asked for under the id that the welcome named.
+            lie(body);
+        });
+        assert_eq!(
+            security(&world, BOB),
+            [SecurityEvent::Welcome],
+            "lie {number}"
+        );
+        assert!(
+            world.hosts[BOB].engine().conversations().is_empty(),
+            "lie {number}"
+        );
+        let left = world.relay.welcomes.values().map(|kept| kept.len());
+        assert_eq!(left.sum::<usize>(), 0, "lie {number}: given up");
+        // Others can still reach Bob.
+        world.tamper = None;
+        assert!(
+            world
+                .relay
+                .directory
+                .stock(&world.hosts[BOB].device.unwrap())
+                > 0
+        );
+    }
+}
+
+#[test]
+fn a_welcome_for_somebody_else_opens_nothing() {
+    let mut world = World::of(&["alice", "bob", "carol"], crate::world::settings());
+    world.send(ALICE, "bob", "for bob");
+    world.drain();
+    world.clear_events();
+    // The server hands Carol what was made for Bob.
+    let id = *world.relay.logs.keys().next().unwrap();
+    let tree = world.relay.logs[&id].tree(1);
+    let seen: Rc<RefCell<Option<client::Welcome>>> = Rc::default();
+    let copy = Rc::clone(&seen);
+    world.tamper = Some(Box::new(move |_, frame| {
+        if let Some(body) = &mut frame.body
+            && let Some(welcome) = welcome_of(body)
+        {
+            *copy.borrow_mut() = Some(welcome.clone());
+        }
+    }));
+    let mut again = World::of(&["alice", "bob"], crate::world::settings());
+    std::mem::swap(&mut again.tamper, &mut world.tamper);
+    again.send(ALICE, "bob", "for bob");
+    again.settle();
+    let welcome = seen.borrow().clone();
+    assert!(tree.link.is_some());
+    let welcome = client::Welcome {
+        conversation_id: convert::id_bytes(&id),
+        ..welcome.unwrap()
+    };
+    world.inject(
+        2,
+        Body::WelcomePush(client::WelcomePush {
+            welcome: Some(welcome),
+        }),
+    );
+    world.settle();
+    assert_eq!(security(&world, 2), [SecurityEvent::Welcome]);
+    assert!(world.hosts[2].engine().conversations().is_empty());
+}
+
+#[test]
+fn a_repeated_welcome_is_acknowledged_and_ignored() {
+    let mut world = World::two();
+    let seen: Rc<RefCell<Option<client::Welcome>>> = Rc::default();
+    let copy = Rc::clone(&seen);
+    world.tamper = Some(Box::new(move |_, frame| {
+        if let Some(welcome) = frame.body.as_mut().and_then(welcome_of) {
+            *copy.borrow_mut() = Some(welcome.clone());
+        }
+    }));
+    world.befriend();
+    world.tamper = None;
+    world.clear_events();
+    let bob = world.hosts[BOB].device.unwrap();
+    let acks = world.relay.count(bob, "ack_welcome");
+    let welcome = seen.borrow().clone();
+    assert!(welcome.is_some());
+    world.inject(BOB, Body::WelcomePush(client::WelcomePush { welcome }));
+    world.settle();
+    assert_eq!(world.relay.count(bob, "ack_welcome"), acks + 1);
+    assert_eq!(security(&world, BOB), []);
+    world.send(ALICE, "bob", "still here");
+    world.settle();
+    assert_eq!(world.hosts[BOB].view(), ["may I?", "still here"]);
+}
+
+#[test]
+fn a_server_that_was_set_back_is_met_with_a_typed_event() {
+    let mut world = World::two();
+    let id = world.befriend();
+    let before = world.relay.clone();
+    world.send(ALICE, "bob", "will be forgotten");
+    world.settle();
+    for index in [ALICE, BOB] {
+        world.disconnect(index);
+    }
+    world.relay = before;
+    world.relay.now = world.now;
+    world.relay.routes.clear();
+    world.clear_events();
+    world.connect(BOB);
+    world.settle();
+    // A mark alone does not show it; the next pull does.
+    let bob = world.hosts[BOB].device.unwrap();
+    let mut records = world.relay.logs[&id].records(&bob, Sequence(3));
+    records.iter_mut().for_each(|record| record.sequence += 5);
+    world.inject(BOB, Body::DeliverPush(client::DeliverPush { records }));
+    world.settle();
+    assert!(
+        world.hosts[BOB].has(|event| matches!(
+            event,
+            Event::Suspended {
+                why: Suspension::RolledBack {
+                    cursor: PLACE,
+                    head: Sequence(4)
+                },
+                ..
+            }
+        )),
+        "{:?}",
+        world.told()
+    );
+    assert_eq!(world.hosts[BOB].view(), ["may I?", "will be forgotten"]);
+    assert_eq!(
+        world.hosts[BOB].engine().conversations()[0].cursor,
+        Sequence(4)
+    );
+}
+
+#[test]
+fn a_conversation_of_newer_rules_stops_and_waits_for_a_newer_program() {
+    let mut world = join_under(|body| {
+        if let Body::FetchTree(tree) = body {
+            tree.judge_version = 2;
+        }
+    });
+    let update = |event: &Event| {
+        matches!(
+            event,
+            Event::Suspended {
+                why: Suspension::UpdateNeeded,
+                ..
+            }
+        )
+    };
+    assert!(world.hosts[BOB].has(update));
+    let left = world.relay.welcomes.values().map(|kept| kept.len());
+    assert_eq!(
+        left.sum::<usize>(),
+        1,
+        "the welcome stays for the newer program"
+    );
+    // Which comes.
+    world.tamper = None;
+    world.hosts[BOB].pull_the_plug();
+    world.connect(BOB);
+    world.settle();
+    assert_eq!(world.hosts[BOB].received(), ["hello"]);
+
+    let (mut world, events) = under(|record| {
+        record.header.as_mut().unwrap().kind = 9;
+    });
+    assert_eq!(events, []);
+    assert_eq!(
+        is_suspended(&mut world, BOB),
+        Some(Suspension::UpdateNeeded)
+    );
+    world.tamper = None;
+    world.hosts[BOB].pull_the_plug();
+    world.connect(BOB);
+    world.settle();
+    assert_eq!(world.hosts[BOB].view(), ["may I?", "true words"]);
+}
+
+#[test]
+fn frames_that_are_no_frames_end_the_socket_and_nothing_else() {
+    use proptest::{prelude::*, strategy::ValueTree as _};
+
+    let mut world = World::two();
+    world.befriend();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let bytes = proptest::collection::vec(any::<u8>(), 0..200);
+    for _ in 0..300 {
+        let frame = bytes.new_tree(&mut runner).unwrap().current();
+        let now = world.now;
+        world.hosts[BOB].frame(now, frame.into());
+    }
+    world.settle();
+    world.send(ALICE, "bob", "all is well");
+    world.settle();
+    assert_eq!(world.hosts[BOB].view(), ["may I?", "all is well"]);
+}

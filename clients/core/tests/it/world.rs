@@ -1,7 +1,7 @@
 //! Two or more hosts and one relay, under one clock.
 
 use prost::Message as _;
-use xchat_core::{Command, Event, Input, Phase, Recipient, Settings, Ticket};
+use xchat_core::{Command, Connection, Event, Input, Phase, Recipient, Settings, Ticket};
 use xchat_crypto::Phrase;
 use xchat_proto::client::{ServerFrame, server_frame::Body};
 use xchat_types::{AccountId, ConversationId, Millis};
@@ -203,7 +203,10 @@ impl World {
 
     fn is_settled(&mut self) -> bool {
         let mut hosts = self.hosts.iter_mut().filter(|host| host.online);
-        hosts.all(|host| host.engine().is_settled())
+        hosts.all(|host| {
+            let strange = host.engine().connection() == Connection::Unregistered;
+            strange || host.engine().is_settled()
+        })
     }
 
     /// To the next timer; `false` if there is none within an hour.
