@@ -6,16 +6,22 @@
 //! less than was acknowledged without saying so.
 
 mod checkpoints;
+mod directory_store;
 mod engine;
 mod error;
 mod event_log;
 mod expiry;
 mod lock;
 mod message_store;
+mod remote_routing;
+mod routing;
 
 pub use checkpoints::Checkpoints;
+pub use directory_store::EmbeddedDirectoryStore;
 pub use error::OpenError;
 #[cfg(feature = "faults")]
 pub use event_log::faults;
 pub use event_log::{Cut, Disk, DiskFile, EmbeddedEventLog, LogOptions, SystemDisk};
 pub use message_store::EmbeddedMessageStore;
+pub use remote_routing::RemoteRouting;
+pub use routing::EmbeddedRouting;

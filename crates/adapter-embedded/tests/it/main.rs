@@ -9,8 +9,10 @@
 )]
 
 mod damage;
+mod directory_store;
 mod event_log;
 mod full_disk;
 mod message_store;
 mod power_cut;
+mod routing;
 mod support;
