@@ -4,7 +4,10 @@
 //! or a conversation (their `Debug` is redacted, their `Display` is for people only), no
 //! content, no key. One span a request.
 
-use std::{io, panic};
+use std::{
+    io::{self, IsTerminal},
+    panic,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +31,7 @@ pub enum Format {
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
     /// What is logged: a level, or directives like `info,xchat_fanout=debug`.
+    #[schemars(extend("x-allowed" = "a level from \"error\" to \"trace\", or directives like \"info,xchat_fanout=debug\""))]
     pub filter: String,
     /// How lines look.
     pub format: Format,
@@ -56,7 +60,10 @@ impl Section for LogConfig {
 /// A second call changes nothing: tests start several servers in one process.
 pub fn init(config: &LogConfig) {
     let filter = EnvFilter::builder().parse_lossy(&config.filter);
-    let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
     let started = match config.format {
         Format::Human => lines.with_target(false).finish().try_init(),
         Format::Json => lines.json().finish().try_init(),

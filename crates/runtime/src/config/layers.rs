@@ -21,6 +21,15 @@ pub enum Origin {
     Flag(&'static str),
 }
 
+impl Origin {
+    pub(super) fn line(&self) -> usize {
+        match self {
+            Self::File { line, .. } => *line,
+            Self::Default | Self::Environment(_) | Self::Flag(_) => 0,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

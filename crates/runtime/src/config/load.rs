@@ -160,6 +160,7 @@ fn similar(node: &Value, path: &[String], depth: usize) -> Option<String> {
         .map(|(_, name)| name)?;
     let mut full: Vec<&str> = path.iter().take(depth).map(String::as_str).collect();
     full.push(near);
+    full.extend(path.iter().skip(depth + 1).map(String::as_str));
     Some(full.join("."))
 }
 

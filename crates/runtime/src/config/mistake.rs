@@ -78,7 +78,8 @@ impl Mistakes {
     }
 
     pub(super) fn sort(&mut self) {
-        self.list.sort_by(|a, b| a.key.cmp(&b.key));
+        self.list
+            .sort_by(|a, b| (&a.key, a.origin.line()).cmp(&(&b.key, b.origin.line())));
     }
 }
 

@@ -61,7 +61,12 @@ impl Serialize for HumanDuration {
 
 impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "is not a duration: it needs a unit")]
+        enum Form {
+            Text(String),
+        }
+        let Form::Text(text) = Form::deserialize(deserializer)?;
         text.parse().map_err(de::Error::custom)
     }
 }

@@ -41,6 +41,9 @@ pub fn load_tls(files: &TlsFiles) -> Result<Option<Arc<ServerConfig>>, TlsError>
         .map_err(certificate_error)?
         .collect::<Result<Vec<_>, _>>()
         .map_err(certificate_error)?;
+    if chain.is_empty() {
+        return Err(certificate_error(pem::Error::NoItemsFound));
+    }
     let key = PrivateKeyDer::from_pem_file(key_file).map_err(|source| TlsError::File {
         path: key_file.clone(),
         what: "private key",
