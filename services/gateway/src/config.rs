@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use xchat_runtime::config::{ByteSize, HumanDuration, Mistakes, Section};
 use xchat_types::limits;
 
-/// `[gateway]`
+/// Sockets of devices: their limits and times.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
