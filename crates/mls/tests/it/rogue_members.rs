@@ -1,7 +1,9 @@
 //! What a device must find out without the judge: whom it joins, and who speaks.
 
-use openmls::prelude::{Extensions as MlsExtensions, GroupContext, KeyPackage, KeyPackageIn};
-use openmls::prelude::{OpenMlsCrypto, ProtocolVersion};
+use openmls::prelude::{
+    Extensions as MlsExtensions, GroupContext, KeyPackage, KeyPackageIn, MlsMessageBodyIn,
+    MlsMessageIn, ProtocolVersion,
+};
 use openmls_rust_crypto::RustCrypto;
 use tls_codec::Deserialize as _;
 use xchat_mls::{
@@ -21,19 +23,17 @@ fn context(extensions: Extensions) -> MlsExtensions<GroupContext> {
     let (_, genesis) = honest.found(Suite::Classical, extensions);
     let value: ciborium::Value = ciborium::from_reader(genesis.to_bytes().as_slice()).unwrap();
     let group_info = value.into_array().unwrap().remove(0).into_bytes().unwrap();
-    let message = openmls::prelude::MlsMessageIn::tls_deserialize_exact(&group_info).unwrap();
-    let openmls::prelude::MlsMessageBodyIn::GroupInfo(info) = message.extract() else {
+    let message = MlsMessageIn::tls_deserialize_exact(&group_info).unwrap();
+    let MlsMessageBodyIn::GroupInfo(info) = message.extract() else {
         panic!("a group info");
     };
     info.group_context().extensions().clone()
 }
 
 fn open(package: &KeyPackageBytes) -> KeyPackage {
-    let crypto: &RustCrypto = &RustCrypto::default();
-    crypto.supports(crate::rogue::SUITE).unwrap();
     KeyPackageIn::tls_deserialize_exact(package.as_bytes())
         .unwrap()
-        .validate(crypto, ProtocolVersion::Mls10)
+        .validate(&RustCrypto::default(), ProtocolVersion::Mls10)
         .unwrap()
 }
 

@@ -10,11 +10,16 @@ use crate::{
     server::Server,
 };
 
-/// Offsets at which a flipped bit passes the judge.
-fn passing(server: &Server, header: &Header, bundle: &CommitBundle) -> BTreeSet<usize> {
+/// Offsets, of every `step`-th, at which a flipped bit passes the judge.
+fn passing(
+    server: &Server,
+    header: &Header,
+    bundle: &CommitBundle,
+    step: usize,
+) -> BTreeSet<usize> {
     let bytes = bundle.to_bytes();
     let mut passed = BTreeSet::new();
-    for at in 0..bytes.len() {
+    for at in (0..bytes.len()).step_by(step) {
         assert!(CommitBundle::from_bytes(&bytes[..at]).is_err());
         let mut bent = bytes.clone();
         bent[at] ^= 1 << (at % 8);
@@ -41,7 +46,7 @@ fn scene(suite: Suite, change: impl FnOnce() -> Change) -> (Server, Person, Head
 #[test]
 fn of_an_update_only_the_two_tags_can_be_bent_unseen_and_a_member_sees_those() {
     let (server, mut member, header, bundle) = scene(Suite::Classical, Change::default);
-    let passed = passing(&server, &header, &bundle);
+    let passed = passing(&server, &header, &bundle, 1);
     // Confirmation and membership tag, 32 bytes each, with a length byte each, end the commit.
     let length = bundle.to_bytes().len();
     let expected: BTreeSet<usize> = (length - 65..length - 33)
@@ -69,7 +74,7 @@ fn of_an_add_only_tags_and_ciphertexts_of_the_welcome_can_be_bent_unseen() {
     let reference = welcome + 4 + 2 + 2 + 1 + 32;
     // In front of the welcome: its length of three bytes, and the tags.
     let tags = welcome - 3 - 65;
-    for at in passing(&server, &header, &bundle) {
+    for at in passing(&server, &header, &bundle, 1) {
         let in_tags = (tags..welcome - 3).contains(&at);
         assert!(in_tags || at >= reference, "byte {at} of {}", bytes.len());
     }
@@ -78,7 +83,7 @@ fn of_an_add_only_tags_and_ciphertexts_of_the_welcome_can_be_bent_unseen() {
 #[test]
 fn a_hybrid_commit_bent_anywhere_is_refused_or_passes_but_never_panics() {
     let (server, mut member, header, bundle) = scene(Suite::Hybrid, Change::default);
-    let passed = passing(&server, &header, &bundle);
+    let passed = passing(&server, &header, &bundle, 7);
     let tags = bundle.to_bytes().len() - 2 * 49;
     assert!(
         passed.iter().all(|at| *at >= tags),
