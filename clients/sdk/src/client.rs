@@ -7,8 +7,10 @@ use tokio::{
     task::JoinHandle,
 };
 use xchat_core::{
-    Command, ConversationView, Engine, HistoryRow, Profile, Recipient, Scope, Settings, Ticket,
+    Command, Connection, ConversationView, Engine, HistoryRow, Profile, Recipient, Scope, Settings,
+    Ticket,
 };
+use xchat_crypto::Phrase;
 use xchat_types::{AccountId, ConversationId, Millis, Sequence};
 
 pub use crate::driver::Entry;
@@ -68,6 +70,11 @@ pub struct Message {
 }
 
 impl Client {
+    /// The words of a new account, for [`Command::Register`].
+    pub fn new_phrase() -> Phrase {
+        Phrase::from_entropy(*rt::random())
+    }
+
     /// Opens and locks a profile, and starts its engine; it stays offline until
     /// [`Client::connect`].
     pub async fn open(options: Options) -> Result<(Self, Events), Error> {
@@ -121,7 +128,12 @@ impl Client {
 
     /// Goes online, and comes back after every loss.
     pub fn connect(&self) -> Result<(), Error> {
-        self.ask(Ask::Connect)
+        self.ask(Ask::Connect(None))
+    }
+
+    /// The same at another address, for this time; the server must be the one of the profile.
+    pub fn connect_to(&self, address: Server) -> Result<(), Error> {
+        self.ask(Ask::Connect(Some(address)))
     }
 
     /// Hands a command in and returns when it is stored. What it leads to comes as events.
@@ -131,9 +143,19 @@ impl Client {
         wait.await.map_err(|_| Error::Closed)
     }
 
+    /// A fresh name for one send.
+    pub fn ticket() -> Ticket {
+        Ticket(*rt::random())
+    }
+
+    /// A fresh phrase for one account.
+    pub fn phrase() -> xchat_crypto::Phrase {
+        xchat_crypto::Phrase::from_entropy(*rt::random())
+    }
+
     /// Stores a text to be sent exactly once, now or when the server is there.
     pub async fn send(&self, to: Recipient, text: String) -> Result<Ticket, Error> {
-        let ticket = Ticket(*rt::random());
+        let ticket = Self::ticket();
         self.command(Command::Send { ticket, to, text }).await?;
         Ok(ticket)
     }
@@ -145,6 +167,16 @@ impl Client {
 
     pub async fn conversations(&self) -> Result<Vec<ConversationView>, Error> {
         self.look(Engine::conversations).await
+    }
+
+    /// How far the client is with its server.
+    pub async fn connection(&self) -> Result<Connection, Error> {
+        self.look(Engine::connection).await
+    }
+
+    /// Whether it is online and nothing changes any more unless somebody acts.
+    pub async fn is_settled(&self) -> Result<bool, Error> {
+        self.look(Engine::is_settled).await
     }
 
     /// Texts that wait for their name to be resolved.
@@ -203,12 +235,14 @@ impl Client {
     pub async fn close(self) {
         let _ = self.asks.send(Ask::Close);
         let _ = self.driver.await;
+        self.store.released().await;
     }
 
     /// Ends the client where it stands, like a kill of the process; for tests.
     pub async fn abort(self) {
         self.driver.abort();
         let _ = self.driver.await;
+        self.store.released().await;
     }
 
     async fn look<T: Send + 'static>(

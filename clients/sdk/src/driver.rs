@@ -21,7 +21,8 @@ pub(crate) enum Ask {
     Command(Command, oneshot::Sender<()>),
     /// Looks at the engine between two inputs.
     Look(Box<dyn FnOnce(&Engine) + Send>),
-    Connect,
+    /// To the profile's server, or to another address of it for this time.
+    Connect(Option<Server>),
     Close,
 }
 
@@ -53,6 +54,8 @@ pub enum Entry {
 pub(crate) struct Link {
     wanted: bool,
     socket: Option<Socket>,
+    /// An attempt that goes on beside everything else, so that texts are stored meanwhile.
+    connecting: Option<oneshot::Receiver<io::Result<Socket>>>,
     retry_at: Option<Instant>,
     attempts: u32,
     timer: Option<Millis>,
@@ -64,6 +67,7 @@ enum Wake {
     Ask(Option<Ask>),
     Frame(Option<Bytes>),
     Retry,
+    Reached(io::Result<Socket>),
     Timer,
     Proof(Option<Vec<u8>>),
 }
@@ -76,7 +80,11 @@ impl Driver {
                 Wake::Ask(Some(ask)) => self.ask(ask).await,
                 Wake::Frame(Some(frame)) => self.feed(Input::Frame(frame)).await,
                 Wake::Frame(None) => self.lost(None).await,
-                Wake::Retry => self.connect().await,
+                Wake::Retry => {
+                    self.link.connect(&self.server);
+                    Ok(())
+                }
+                Wake::Reached(outcome) => self.reached(outcome).await,
                 Wake::Timer => {
                     self.link.timer = None;
                     self.feed(Input::Tick).await
@@ -102,6 +110,7 @@ impl Driver {
     async fn wake(&mut self) -> Wake {
         let Link {
             socket,
+            connecting,
             retry_at,
             timer,
             proof,
@@ -112,6 +121,7 @@ impl Driver {
         tokio::select! {
             ask = self.asks.recv() => Wake::Ask(ask),
             frame = next(socket.as_mut()) => Wake::Frame(frame),
+            outcome = reached(connecting.as_mut()) => Wake::Reached(outcome),
             () = at(retry_at) => Wake::Retry,
             () = after(tick_at) => Wake::Timer,
             proof = solved(proof.as_mut()) => Wake::Proof(proof),
@@ -130,21 +140,21 @@ impl Driver {
                 look(&self.engine);
                 Ok(())
             }
-            Ask::Connect => {
-                self.link.wanted = true;
-                if self.link.socket.is_none() {
-                    self.connect().await
-                } else {
-                    Ok(())
+            Ask::Connect(address) => {
+                if let Some(address) = address {
+                    self.server = address;
                 }
+                self.link.wanted = true;
+                self.link.connect(&self.server);
+                Ok(())
             }
             Ask::Close => Ok(()),
         }
     }
 
-    async fn connect(&mut self) -> Result<(), Error> {
-        self.link.retry_at = None;
-        match Socket::connect(&self.server).await {
+    async fn reached(&mut self, outcome: io::Result<Socket>) -> Result<(), Error> {
+        self.link.connecting = None;
+        match outcome {
             Ok(socket) => {
                 self.link.socket = Some(socket);
                 self.link.attempts = 0;
@@ -219,6 +229,20 @@ impl Driver {
 }
 
 impl Link {
+    /// Tries for a socket, unless there is one or an attempt goes on.
+    fn connect(&mut self, server: &Server) {
+        self.retry_at = None;
+        if self.socket.is_some() || self.connecting.is_some() {
+            return;
+        }
+        let (done, outcome) = oneshot::channel();
+        self.connecting = Some(outcome);
+        let server = server.clone();
+        rt::spawn(async move {
+            let _ = done.send(Socket::connect(&server).await);
+        });
+    }
+
     /// The server's pause, or one of our own: doubling from 0.25 s to 30 s, half of it random.
     fn retry_later(&mut self, reconnect_after: Option<u64>) {
         if !self.wanted {
@@ -278,6 +302,17 @@ async fn at(moment: Option<Instant>) {
 async fn after(milliseconds: Option<u64>) {
     match milliseconds {
         Some(milliseconds) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
+        None => pending().await,
+    }
+}
+
+async fn reached(
+    connecting: Option<&mut oneshot::Receiver<io::Result<Socket>>>,
+) -> io::Result<Socket> {
+    match connecting {
+        Some(outcome) => outcome
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())),
         None => pending().await,
     }
 }

@@ -8,6 +8,7 @@ mod client;
 mod driver;
 mod error;
 mod files;
+mod probe;
 mod profile;
 mod rt;
 mod socket;
@@ -15,11 +16,13 @@ mod store;
 
 pub use client::{Client, Entry, Events, Message, Options};
 pub use error::{Error, Reason};
+pub use probe::{ProbeError, ServerInfo, probe};
 pub use profile::{Home, Server};
 pub use store::StoreStats;
 pub use xchat_core::{
     Command, Connection, ConversationView, Event, Held, HistoryRow, NotSent, Phase, Profile,
     Recipient, SecurityEvent, Settings, Suspension, Ticket, Warning, content,
 };
-pub use xchat_crypto::{Phrase, safety::SafetyNumber};
+pub use xchat_crypto::{Phrase, proof::Progress, safety::SafetyNumber};
+pub use xchat_proto::{API_VERSION, common::Reason as ServerReason};
 pub use xchat_types::{AccountId, ConversationId, DeviceId, Millis, Sequence, ServerId};

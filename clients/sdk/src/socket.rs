@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_secs(75);
 
 /// An open socket.
 pub(crate) struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    stream: Box<WebSocketStream<MaybeTlsStream<TcpStream>>>,
     heartbeat: Interval,
     heard: Instant,
 }
@@ -48,7 +48,7 @@ impl Socket {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
         Ok(Self {
-            stream,
+            stream: Box::new(stream),
             heartbeat,
             heard: Instant::now(),
         })

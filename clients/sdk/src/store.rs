@@ -7,6 +7,7 @@ use redb::{
     Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, StorageError,
     TableDefinition,
 };
+use tokio::sync::watch;
 use xchat_core::{Batch, HistoryRow, Row, RowKey, Scope, Table};
 use xchat_crypto::seal::StoreKey;
 use xchat_types::{ConversationId, Sequence};
@@ -38,6 +39,9 @@ pub struct StoreStats {
 pub(crate) struct Store {
     database: Arc<Database>,
     key: StoreKey,
+    /// After the database, which is let go when all of these are.
+    held: watch::Receiver<()>,
+    gone: Arc<watch::Sender<()>>,
 }
 
 impl Store {
@@ -48,12 +52,27 @@ impl Store {
 
     /// Takes a database of any backend; checks layout and key.
     pub(crate) fn with(database: Database, key: StoreKey) -> Result<Self, Error> {
+        let (gone, held) = watch::channel(());
         let store = Self {
             database: Arc::new(database),
             key,
+            held,
+            gone: Arc::new(gone),
         };
         store.check()?;
         Ok(store)
+    }
+
+    /// Waits until nobody holds the database any more, also on threads that can't be stopped.
+    pub(crate) async fn released(self) {
+        let Self {
+            database,
+            held,
+            gone,
+            ..
+        } = self;
+        drop((database, held));
+        gone.closed().await;
     }
 
     fn check(&self) -> Result<(), Error> {
