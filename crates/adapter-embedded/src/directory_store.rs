@@ -116,6 +116,11 @@ impl EmbeddedDirectoryStore {
         Ok(Self { store })
     }
 
+    /// Whether another handle, or work that its caller no longer waits for, still uses the store.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.store) > 1
+    }
+
     async fn read<R: Send + 'static>(
         &self,
         work: impl FnOnce(&Database) -> Result<R, Fault> + Send + 'static,

@@ -41,6 +41,11 @@ impl EmbeddedMessageStore {
         Ok(Self { store })
     }
 
+    /// Whether another handle, or work that its caller no longer waits for, still uses the store.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.store) > 1
+    }
+
     /// Removes what has expired from the disk now, rather than when the tables are next
     /// rewritten. Rewrites them: for quiet hours.
     pub async fn clean(&self) -> PortResult<()> {

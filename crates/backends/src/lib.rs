@@ -1,1 +1,12 @@
-//! Config to chosen adapters: the only crate that names them all.
+//! From the configuration to the chosen adapters: the only crate that names them all.
+//!
+//! A store is opened by the role that owns it, when that role is built, and by nobody else: an
+//! embedded store has one owning process.
+
+pub mod config;
+mod error;
+mod open;
+
+pub use config::Config;
+pub use error::{Error, Trouble};
+pub use open::{Backends, Envelopes};

@@ -1,2 +1,7 @@
-//! The program.
-fn main() {}
+//! `xchat-server`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xchat_server::cli::main(std::env::args_os())
+}

@@ -1,0 +1,137 @@
+//! The command line.
+
+mod invite;
+mod serve;
+mod settings;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+
+use crate::{Exit, Role, StartError};
+
+/// An open, self-hostable, end-to-end encrypted messenger: the server.
+///
+/// Without arguments it runs all roles in one process on http://127.0.0.1:8420, with its data in
+/// ~/.local/share/xchat-server. Settings come from a file, from environment variables like
+/// XCHAT__PUBLIC__LISTEN, and from flags; the later of these wins.
+#[derive(Debug, Parser)]
+#[command(name = "xchat-server", version, args_conflicts_with_subcommands = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    layers: LayerArgs,
+    /// Roles to run in this process; all when none is named.
+    roles: Vec<Role>,
+}
+
+/// Flags that set settings.
+#[derive(Clone, Debug, Default, Args)]
+struct LayerArgs {
+    /// TOML file with settings.
+    #[arg(long, value_name = "FILE", env = "XCHAT_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where keys and stores are kept.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Address and port where devices connect.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Looks at settings without running anything.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Makes invites, for servers where not everyone may sign up.
+    Invite {
+        #[command(subcommand)]
+        command: InviteCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Reports every mistake, or that there is none.
+    Check(LayerArgs),
+    /// Prints the settings in force, each with where it comes from; secrets are not shown.
+    Print(LayerArgs),
+    /// Prints a file with every setting, its meaning and its default.
+    Example,
+    /// Prints the JSON schema of the file, for editors.
+    Schema,
+}
+
+#[derive(Debug, Subcommand)]
+enum InviteCommand {
+    /// Prints an invite for this installation.
+    Create {
+        /// How many accounts it is good for.
+        #[arg(long, default_value_t = 1)]
+        uses: u16,
+        /// How many days it is good for.
+        #[arg(long, default_value_t = 7)]
+        days: u16,
+        #[command(flatten)]
+        layers: LayerArgs,
+    },
+}
+
+/// Runs the program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let line = match Line::try_parse_from(arguments) {
+        Ok(line) => line,
+        Err(error) => {
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => Exit::Usage.into(),
+            };
+        }
+    };
+    match run(line) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            error.exit.into()
+        }
+    }
+}
+
+fn run(line: Line) -> Result<(), StartError> {
+    match line.command {
+        None => serve::serve(line.layers, &line.roles),
+        Some(Command::Config { command }) => match command {
+            ConfigCommand::Check(layers) => settings::check(layers),
+            ConfigCommand::Print(layers) => settings::print(layers),
+            ConfigCommand::Example => say(&settings::example()),
+            ConfigCommand::Schema => say(&settings::schema()),
+        },
+        Some(Command::Invite { command }) => match command {
+            InviteCommand::Create { uses, days, layers } => invite::create(uses, days, layers),
+        },
+    }
+}
+
+/// Writes to standard output; a reader that is gone is not an error of ours.
+fn say(text: &str) -> Result<(), StartError> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(StartError::new(
+            "output",
+            Exit::Unavailable,
+            format!("standard output can't be written: {error}"),
+            "",
+        )),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Binding, with sentences for those that can't be had.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+};
+
+use tokio::net::TcpListener;
+use xchat_runtime::{channel::Address, http::load_tls, lifecycle::Public};
+
+use crate::{Config, Exit, Role, StartError};
+
+/// Everything a process listens on.
+#[derive(Debug, Default)]
+pub(crate) struct Ports {
+    pub(crate) public: Option<Public>,
+    pub(crate) grpc: BTreeMap<Role, TcpListener>,
+    pub(crate) addresses: Addresses,
+}
+
+/// What was bound: port 0 has become a real one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Addresses {
+    pub(crate) public: Option<SocketAddr>,
+    pub(crate) encrypted: bool,
+    pub(crate) grpc: BTreeMap<Role, SocketAddr>,
+}
+
+impl Addresses {
+    /// The line that says that the server can be used.
+    pub(crate) fn ready_line(&self) -> String {
+        let mut line = String::from("ready:");
+        if let Some(public) = self.public {
+            let scheme = if self.encrypted { "https" } else { "http" };
+            let _ = write!(line, " {scheme}://{public}");
+        }
+        for (role, address) in &self.grpc {
+            let _ = write!(line, " {role} {}", Address::of(*address));
+        }
+        line
+    }
+}
+
+/// Binds what the chosen roles listen on: the public port for gateway, and gRPC ports only when
+/// some role is in another process.
+pub(crate) async fn bind(config: &Config, roles: &[Role]) -> Result<Ports, StartError> {
+    let mut ports = Ports::default();
+    if roles.contains(&Role::Gateway) {
+        let tls = load_tls(&config.public.tls).map_err(|error| {
+            StartError::new(
+                "tls_files",
+                Exit::Config,
+                error.to_string(),
+                "check public.tls.cert_file and public.tls.key_file: both are PEM",
+            )
+        })?;
+        let listener = listen(config.public.listen, "public.listen").await?;
+        ports.addresses.public = local(&listener)?;
+        ports.addresses.encrypted = tls.is_some();
+        ports.public = Some(Public { listener, tls });
+    }
+    if !Role::ALL.iter().all(|role| roles.contains(role)) {
+        for role in roles {
+            let key = format!("listen.{role}");
+            let listener = listen(config.listen.of(*role), &key).await?;
+            ports
+                .addresses
+                .grpc
+                .extend(local(&listener)?.map(|address| (*role, address)));
+            ports.grpc.insert(*role, listener);
+        }
+    }
+    Ok(ports)
+}
+
+fn local(listener: &TcpListener) -> Result<Option<SocketAddr>, StartError> {
+    match listener.local_addr() {
+        Ok(address) => Ok(Some(address)),
+        Err(error) => Err(StartError::new(
+            "port_io",
+            Exit::Unavailable,
+            error.to_string(),
+            "",
+        )),
+    }
+}
+
+async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| refused(address, key, &error))
+}
+
+fn refused(address: SocketAddr, key: &str, error: &io::Error) -> StartError {
+    let port = address.port();
+    let other = SocketAddr::new(address.ip(), if port < 1_024 { 8_420 } else { port ^ 1 });
+    let choose = if key == "public.listen" {
+        format!("--listen {other} (or {key} in the configuration)")
+    } else {
+        format!("{key} = \"{other}\" in the configuration")
+    };
+    match error.kind() {
+        ErrorKind::AddrInUse => StartError::new(
+            "port_in_use",
+            Exit::InUse,
+            format!(
+                "port {port} of {} is in use by another program",
+                address.ip()
+            ),
+            format!(
+                "stop that program (is this server running already?), or choose another port: {choose}"
+            ),
+        ),
+        ErrorKind::PermissionDenied => StartError::new(
+            "port_denied",
+            Exit::Denied,
+            format!("the system does not let this user listen on port {port}"),
+            format!("choose a port above 1023: {choose}"),
+        ),
+        ErrorKind::AddrNotAvailable => StartError::new(
+            "address_unknown",
+            Exit::Unavailable,
+            format!("{} is not an address of this machine", address.ip()),
+            format!("choose one that is: {key} in the configuration"),
+        ),
+        _ => StartError::new(
+            "port_io",
+            Exit::Unavailable,
+            format!("{address} can't be listened on: {error}"),
+            format!("choose another address: {choose}"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_needs_rights_is_told_apart_from_a_taken_one() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let error = refused(
+            address,
+            "public.listen",
+            &ErrorKind::PermissionDenied.into(),
+        );
+        assert_eq!(
+            error.to_string(),
+            "error[port_denied]: the system does not let this user listen on port 80\n\
+             next: choose a port above 1023: --listen 127.0.0.1:8420 (or public.listen in the \
+             configuration)"
+        );
+        assert_eq!(error.exit, Exit::Denied);
+    }
+}
