@@ -79,12 +79,19 @@ struct Body {
     submissions: BTreeMap<Counter, Submission>,
 }
 
+/// Whether it is known what became of what was sent on earlier sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Outcomes {
+    #[default]
+    Unknown,
+    Asked,
+    Known,
+}
+
 /// What is true of one socket, or only in memory.
 #[derive(Debug, Default)]
 struct Live {
-    /// Whether it is known what became of what was sent on earlier sockets.
-    outcomes_known: bool,
-    outcomes_open: bool,
+    outcomes: Outcomes,
     /// The cursor from which a pull is open.
     pull_open: Option<Sequence>,
     claim_open: bool,
@@ -129,7 +136,7 @@ impl Conversation {
             }),
             waiting: Vec::new(),
             live: Live {
-                outcomes_known: true,
+                outcomes: Outcomes::Known,
                 ..Live::default()
             },
         }
@@ -306,8 +313,13 @@ impl Conversation {
             submission.1.forget_socket();
             nothing_open = false;
         }
+        let outcomes = if nothing_open && self.body.is_some() {
+            Outcomes::Known
+        } else {
+            Outcomes::Unknown
+        };
         self.live = Live {
-            outcomes_known: nothing_open && self.body.is_some(),
+            outcomes,
             head: self.live.head,
             ..Live::default()
         };
@@ -319,8 +331,9 @@ impl Conversation {
             let idle = self.waiting.is_empty() && !self.row.busy;
             return idle || self.row.suspension.is_some();
         };
-        let pulling =
-            self.live.pull_open.is_some() || self.live.outcomes_open || self.expects_first_text();
+        let pulling = self.live.pull_open.is_some()
+            || self.live.outcomes == Outcomes::Asked
+            || self.expects_first_text();
         let suspended = self.row.suspension.is_some();
         let idle = body.submissions.is_empty()
             && !self.row.phase.is_passing_by_itself()

@@ -21,6 +21,7 @@ mod identity;
 mod input;
 mod link;
 mod packages;
+mod refusal;
 mod row;
 mod settings;
 mod unit;

@@ -15,6 +15,12 @@ enum Major {
     Map = 5,
 }
 
+/// How long the number after the head is (RFC 8949, section 3).
+const ONE_BYTE: u8 = 0x18;
+const TWO_BYTES: u8 = 0x19;
+const FOUR_BYTES: u8 = 0x1a;
+const EIGHT_BYTES: u8 = 0x1b;
+
 const FALSE: u8 = 0xf4;
 const TRUE: u8 = 0xf5;
 const NULL: u8 = 0xf6;
@@ -45,11 +51,11 @@ fn head(out: &mut Vec<u8>, major: Major, value: u64) {
     let [.., d, c, b, a] = wide;
     match value {
         0..=23 => out.push(kind | a),
-        24..=0xff => out.extend_from_slice(&[kind | 24, a]),
-        0x100..=0xffff => out.extend_from_slice(&[kind | 25, b, a]),
-        0x1_0000..=0xffff_ffff => out.extend_from_slice(&[kind | 26, d, c, b, a]),
+        24..=0xff => out.extend_from_slice(&[kind | ONE_BYTE, a]),
+        0x100..=0xffff => out.extend_from_slice(&[kind | TWO_BYTES, b, a]),
+        0x1_0000..=0xffff_ffff => out.extend_from_slice(&[kind | FOUR_BYTES, d, c, b, a]),
         _ => {
-            out.push(kind | 27);
+            out.push(kind | EIGHT_BYTES);
             out.extend_from_slice(&wide);
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     desk::Desk,
     event::{NotSent, SecurityEvent},
     link::Request,
+    refusal,
 };
 
 impl Conversation {
@@ -47,26 +48,20 @@ impl Conversation {
             return;
         }
         let packages = self.check_packages(desk, response);
-        if packages.is_empty() {
-            self.fail_request(desk, NotSent::Unreachable);
-        } else if self.found(desk, packages).is_none() {
+        if packages.is_empty() || self.found(desk, packages).is_none() {
             self.fail_request(desk, NotSent::Unreachable);
         }
     }
 
     pub(super) fn claim_failed(&mut self, desk: &mut Desk, claim: ClaimId, error: &common::Error) {
-        use common::Reason;
         self.live.claim_open = false;
         if self.row.phase != Phase::Claiming || self.row.claim != Some(claim) {
             return;
         }
-        let reason = match error.reason() {
-            Reason::AccountUnknown | Reason::NotFound => NotSent::AccountUnknown,
-            Reason::NoKeyPackages => NotSent::Unreachable,
-            Reason::Blocked => NotSent::Blocked,
-            _ => return self.retry_later(desk, error),
-        };
-        self.fail_request(desk, reason);
+        match refusal::of_claim(error.reason()) {
+            Some(reason) => self.fail_request(desk, reason),
+            None => self.retry_later(desk, error),
+        }
     }
 
     /// Those packages that are the peer's and lawful. The server could hand out others, so each is

@@ -16,6 +16,9 @@ use crate::{
     row::HistoryRow,
 };
 
+/// Why one message is not shown.
+type Unreadable = fn(Sequence) -> SecurityEvent;
+
 impl Conversation {
     /// Records that the server pushed. One that is not the next means: pull.
     pub(super) fn pushed(&mut self, desk: &mut Desk, records: &[DeliveredRecord]) {
@@ -215,22 +218,22 @@ impl Conversation {
         &mut self,
         header: &Header,
         payload: &[u8],
-    ) -> Result<(Decrypted, Vec<u8>), fn(Sequence) -> SecurityEvent> {
+    ) -> Result<(Decrypted, Vec<u8>), Unreadable> {
         let undecryptable = |sequence| SecurityEvent::Undecryptable { sequence };
         let swapped = |sequence| SecurityEvent::Sender { sequence };
         let group = self.body.as_mut().and_then(|body| body.group.as_mut());
         let message = ApplicationBytes::from(payload.to_vec());
         let sender = group
-            .ok_or(undecryptable as fn(Sequence) -> SecurityEvent)?
+            .ok_or(undecryptable as Unreadable)?
             .decrypt(header, &message)
             .map_err(|error| match error {
-                DecryptError::Header => swapped as fn(Sequence) -> SecurityEvent,
+                DecryptError::Header => swapped as Unreadable,
                 DecryptError::Malformed
                 | DecryptError::CannotDecrypt
                 | DecryptError::Credential(_) => undecryptable,
             })?;
         let content = xchat_crypto::padding::unpad(sender.plaintext.to_vec())
-            .map_err(|_| undecryptable as fn(Sequence) -> SecurityEvent)?;
+            .map_err(|_| undecryptable as Unreadable)?;
         Ok((sender, content))
     }
 

@@ -4,10 +4,11 @@ use xchat_crypto::padding;
 use xchat_proto::{client::FetchOutcomesResponse, common, convert};
 use xchat_types::{Counter, Outcome, RefuseReason};
 
-use super::{Conversation, Phase, Submission, submission::What};
+use super::{Conversation, Outcomes, Phase, Submission, submission::What};
 use crate::{
     desk::Desk,
     event::{Event, NotSent, Suspension},
+    refusal,
 };
 
 impl Conversation {
@@ -153,8 +154,7 @@ impl Conversation {
 
     /// What became of everything that was sent on earlier sockets.
     pub(super) fn outcomes(&mut self, desk: &mut Desk, response: &FetchOutcomesResponse) {
-        self.live.outcomes_open = false;
-        self.live.outcomes_known = true;
+        self.live.outcomes = Outcomes::Known;
         let last = Counter(response.last_counter);
         let known = self.row.last_counter;
         if last > known {
@@ -182,13 +182,12 @@ impl Conversation {
     }
 
     pub(super) fn outcomes_failed(&mut self, desk: &mut Desk, error: &common::Error) {
-        self.live.outcomes_open = false;
-        match error.reason() {
+        self.live.outcomes = Outcomes::Unknown;
+        if refusal::is_unknown_conversation(error.reason()) {
             // The genesis has not been folded, or never arrived.
-            common::Reason::ConversationUnknown
-            | common::Reason::NotMember
-            | common::Reason::NotFound => self.live.outcomes_known = true,
-            _ => self.retry_later(desk, error),
+            self.live.outcomes = Outcomes::Known;
+        } else {
+            self.retry_later(desk, error);
         }
     }
 
@@ -209,7 +208,6 @@ impl Conversation {
         counter: Counter,
         error: &common::Error,
     ) {
-        use common::Reason;
         let body = self.body.as_ref();
         let Some(submission) = body
             .and_then(|body| body.submissions.get(&counter))
@@ -217,26 +215,17 @@ impl Conversation {
         else {
             return;
         };
-        match error.reason() {
-            Reason::TooLarge
-            | Reason::Malformed
-            | Reason::Empty
-            | Reason::HeaderMismatch
-            | Reason::DigestMismatch
-            | Reason::NotMember
-            | Reason::ConversationUnknown => {
-                self.take_apart_after(desk, counter);
-                self.row.last_counter = Counter(counter.0.saturating_sub(1));
-                self.give_up(desk, &submission, NotSent::ServerRefused(error.reason()));
-            }
-            _ => {
-                let Some(body) = &mut self.body else { return };
-                for (_, later) in body.submissions.range_mut(counter..) {
-                    later.forget_socket();
-                }
-                self.retry_later(desk, error);
-            }
+        if refusal::is_final_for_record(error.reason()) {
+            self.take_apart_after(desk, counter);
+            self.row.last_counter = Counter(counter.0.saturating_sub(1));
+            self.give_up(desk, &submission, NotSent::ServerRefused(error.reason()));
+            return;
         }
+        let Some(body) = &mut self.body else { return };
+        for (_, later) in body.submissions.range_mut(counter..) {
+            later.forget_socket();
+        }
+        self.retry_later(desk, error);
     }
 
     /// Everything above a counter that was never used is made anew under lower ones.

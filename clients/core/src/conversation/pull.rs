@@ -11,6 +11,7 @@ use crate::{
     desk::Desk,
     event::{SecurityEvent, Suspension},
     link::Request,
+    refusal,
 };
 
 impl Conversation {
@@ -87,17 +88,17 @@ impl Conversation {
         let Some(from) = self.live.pull_open.take() else {
             return;
         };
-        match error.reason() {
-            common::Reason::RolledBack if from > self.row.joined => {
-                // Where the head is, a pull from further back tells.
-                self.live.pull_open = Some(from);
-                self.request_pull(desk, self.row.joined, 1);
-            }
-            common::Reason::RolledBack => self.rolled_back(desk, Sequence(0)),
-            common::Reason::NotMember | common::Reason::ConversationUnknown => {
-                self.live.head = self.row.cursor;
-            }
-            _ => self.retry_later(desk, error),
+        let reason = error.reason();
+        if reason == common::Reason::RolledBack && from > self.row.joined {
+            // Where the head is, a pull from further back tells.
+            self.live.pull_open = Some(from);
+            self.request_pull(desk, self.row.joined, 1);
+        } else if reason == common::Reason::RolledBack {
+            self.rolled_back(desk, Sequence(0));
+        } else if refusal::is_unknown_conversation(reason) {
+            self.live.head = self.row.cursor;
+        } else {
+            self.retry_later(desk, error);
         }
     }
 

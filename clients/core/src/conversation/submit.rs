@@ -13,7 +13,7 @@ use xchat_proto::{
 };
 use xchat_types::{ControlKind, Counter, Header, Millis, RecordKind, limits::OUTCOME_WINDOW};
 
-use super::{Body, Conversation, Phase, Submission, submission::What};
+use super::{Body, Conversation, Outcomes, Phase, Submission, submission::What};
 use crate::{
     desk::Desk,
     event::{NotSent, Suspension},
@@ -39,7 +39,7 @@ impl Conversation {
             self.claim(desk);
             return;
         }
-        if !self.live.outcomes_known {
+        if self.live.outcomes != Outcomes::Known {
             self.ask_outcomes(desk);
             return;
         }
@@ -63,12 +63,12 @@ impl Conversation {
             .as_ref()
             .is_some_and(|body| body.submissions.is_empty())
         {
-            self.live.outcomes_known = true;
+            self.live.outcomes = Outcomes::Known;
             self.advance(desk);
             return;
         }
-        if !self.live.outcomes_open {
-            self.live.outcomes_open = true;
+        if self.live.outcomes == Outcomes::Unknown {
+            self.live.outcomes = Outcomes::Asked;
             let fetch = client::FetchOutcomesRequest {
                 conversation_id: convert::id_bytes(&self.id),
             };
@@ -269,7 +269,7 @@ impl Conversation {
     }
 
     fn oldest_accepted(&self) -> Option<Millis> {
-        if self.live.outcomes_open || self.row.suspension.is_some() {
+        if self.live.outcomes == Outcomes::Asked || self.row.suspension.is_some() {
             return None;
         }
         let submissions = &self.body.as_ref()?.submissions;
@@ -289,7 +289,7 @@ impl Conversation {
             .oldest_accepted()
             .is_some_and(|at| desk.now >= at.saturating_add(desk.settings.outcome_timeout_ms));
         if late && desk.is_ready() {
-            self.live.outcomes_known = false;
+            self.live.outcomes = Outcomes::Unknown;
         }
         self.advance(desk);
         self.flush(desk);

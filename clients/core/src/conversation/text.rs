@@ -22,7 +22,7 @@ pub(crate) struct Text {
     pub(crate) ticket: Ticket,
     #[serde(with = "blob")]
     salt: [u8; 16],
-    text: String,
+    body: String,
     /// The message as it was encrypted last; empty before.
     #[serde(with = "blob")]
     pub(crate) content: Vec<u8>,
@@ -33,11 +33,11 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    pub(crate) const fn new(ticket: Ticket, salt: [u8; 16], text: String) -> Self {
+    pub(crate) const fn new(ticket: Ticket, salt: [u8; 16], body: String) -> Self {
         Self {
             ticket,
             salt,
-            text,
+            body,
             content: Vec::new(),
             waited: None,
         }
@@ -62,12 +62,12 @@ impl Text {
     /// The same message whenever it is encrypted again, but for the name, which only the first
     /// text of a request carries.
     pub(crate) fn compose(&self, username: Option<String>) -> Content {
-        Content::text(Salt(self.salt), &self.text, username)
+        Content::text(Salt(self.salt), &self.body, username)
     }
 
     /// What no conversation could send.
     pub(crate) fn check(&self) -> Result<(), NotSent> {
-        if self.text.is_empty() {
+        if self.body.is_empty() {
             return Err(NotSent::Empty);
         }
         if self.fits(limits::MAX_APPLICATION_BYTES) {

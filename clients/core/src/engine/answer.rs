@@ -4,13 +4,12 @@ use bytes::Bytes;
 use prost::Message as _;
 use xchat_proto::{
     client::{ServerFrame, server_frame::Body},
-    common::{self, Reason},
-    convert,
+    common, convert,
 };
 use xchat_types::AccountId;
 
 use super::{Engine, session::retry_after};
-use crate::{conversation::Work, event::Event, input::CloseReason, link::Request};
+use crate::{conversation::Work, event::Event, input::CloseReason, link::Request, refusal};
 
 impl Engine {
     /// One frame of the server. One that cannot be read ends the socket.
@@ -91,18 +90,21 @@ impl Engine {
             Request::SetUsername(username) => {
                 self.desk.event(Event::UsernameRefused { username, reason });
             }
-            Request::Lookup(name) => match reason {
-                Reason::UsernameUnknown | Reason::NotFound => self.looked_up(&name, Err(reason)),
-                Reason::UsernameInvalid => self.looked_up(&name, Err(reason)),
-                _ => self.directory.retry_later(later),
-            },
-            Request::Publish(numbers) => match reason {
-                Reason::KeyPackageInvalid | Reason::TooManyKeyPackages | Reason::ClockSkew => {
+            Request::Lookup(name) => {
+                if refusal::is_unknown_name(reason) {
+                    self.looked_up(&name, Err(reason));
+                } else {
+                    self.directory.retry_later(later);
+                }
+            }
+            Request::Publish(numbers) => {
+                if refusal::is_final_for_packages(reason) {
                     self.refused_request(name, reason, error);
                     self.packages.refused(&mut self.desk, &numbers);
+                } else {
+                    self.packages.retry_later(later);
                 }
-                _ => self.packages.retry_later(later),
-            },
+            }
             Request::CountPackages => {
                 self.packages.recount();
                 self.packages.retry_later(later);

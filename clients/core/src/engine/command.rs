@@ -27,13 +27,13 @@ impl Engine {
             Command::Send { ticket, to, text } => self.send(ticket, to, text),
             Command::TakeBack { ticket } => self.take_back(ticket),
             Command::Accept { peer } => {
-                self.answer_request(peer, true);
+                self.answer_request(&peer, true);
             }
             Command::Decline { peer } => {
-                self.answer_request(peer, false);
+                self.answer_request(&peer, false);
             }
             Command::Resolve { name } => self.resolve(name),
-            Command::SafetyNumber { peer } => self.safety_number(peer),
+            Command::SafetyNumber { peer } => self.safety_number(&peer),
             Command::SetVerified { account, verified } => {
                 self.directory
                     .set_verified(&mut self.desk, account, verified);
@@ -210,14 +210,14 @@ impl Engine {
         }
     }
 
-    fn answer_request(&mut self, peer: Recipient, accept: bool) {
+    fn answer_request(&mut self, peer: &Recipient, accept: bool) {
         let command = if accept {
             |peer| Command::Accept { peer }
         } else {
             |peer| Command::Decline { peer }
         };
         let invited = |conversation: &Conversation| conversation.row.phase == Phase::Invited;
-        if let Some(id) = self.find(&peer, command, invited) {
+        if let Some(id) = self.find(peer, command, invited) {
             self.work(id, Work::Answer(accept));
         }
     }
@@ -266,10 +266,10 @@ impl Engine {
         }
     }
 
-    fn safety_number(&mut self, peer: Recipient) {
+    fn safety_number(&mut self, peer: &Recipient) {
         let command = |peer| Command::SafetyNumber { peer };
         let known = |conversation: &Conversation| conversation.row.peer_root.is_some();
-        let Some(id) = self.find(&peer, command, known) else {
+        let Some(id) = self.find(peer, command, known) else {
             return;
         };
         let root = self

@@ -7,7 +7,8 @@ use super::Engine;
 use crate::{
     command::{Command, Recipient},
     conversation::{Text, Work},
-    event::{Event, NotSent},
+    event::Event,
+    refusal,
 };
 
 impl Engine {
@@ -24,19 +25,19 @@ impl Engine {
             let text = text.having_waited(number);
             match found {
                 Ok(account) => self.send_to_account(account, Some(name.to_owned()), text),
-                Err(reason) => self.refuse_text(text, name_reason(reason)),
+                Err(reason) => self.refuse_text(text, refusal::of_lookup(reason)),
             }
         }
         for command in interested.commands {
             match account {
-                Some(account) => self.repeat(command, name, account),
+                Some(account) => self.repeat(&command, name, account),
                 None => self.give_up(command),
             }
         }
     }
 
     /// A command about a name, now that the name is an account.
-    fn repeat(&mut self, command: Command, name: &str, account: AccountId) {
+    fn repeat(&mut self, command: &Command, name: &str, account: AccountId) {
         let peer = Recipient::Account(account);
         match command {
             Command::Resolve { .. } => self.desk.event(Event::Resolved {
@@ -67,12 +68,5 @@ impl Engine {
             | Command::TakeBack { .. }
             | Command::SetVerified { .. } => {}
         }
-    }
-}
-
-const fn name_reason(reason: Reason) -> NotSent {
-    match reason {
-        Reason::UsernameInvalid => NotSent::UsernameInvalid,
-        _ => NotSent::UsernameUnknown,
     }
 }

@@ -27,7 +27,25 @@ impl Engine {
                 let reason = error.reason();
                 self.refused_request("socket", reason, &error);
             }
-            _ => self.close(CloseReason::BadFrame, None),
+            // Answers come with the number of their request.
+            Body::Hello(_)
+            | Body::Challenge(_)
+            | Body::Register(_)
+            | Body::Login(_)
+            | Body::Refresh(_)
+            | Body::SetUsername(_)
+            | Body::LookupUsername(_)
+            | Body::PublishKeyPackages(_)
+            | Body::CountKeyPackages(_)
+            | Body::ClaimKeyPackages(_)
+            | Body::Resume(_)
+            | Body::ListMarks(_)
+            | Body::Submit(_)
+            | Body::Pull(_)
+            | Body::Ack(_)
+            | Body::FetchOutcomes(_)
+            | Body::FetchTree(_)
+            | Body::AckWelcome(_) => self.close(CloseReason::BadFrame, None),
         }
     }
 

@@ -15,7 +15,7 @@ use xchat_types::{AccountId, Millis, ServerId};
 
 use super::Engine;
 use crate::{
-    conversation::Work,
+    conversation::{Conversation, Work},
     event::{Connection, Event, SecurityEvent, Warning},
     input::CloseReason,
     link::{Request, Session},
@@ -246,13 +246,12 @@ impl Engine {
     }
 
     pub(super) fn login_failed(&mut self, error: &common::Error) {
-        match error.reason() {
-            Reason::ChallengeExpired => self.challenge(),
-            reason => {
-                self.refused_request("login", reason, error);
-                self.close(CloseReason::LoginRefused, retry_after(error));
-            }
+        if error.reason() == Reason::ChallengeExpired {
+            self.challenge();
+            return;
         }
+        self.refused_request("login", error.reason(), error);
+        self.close(CloseReason::LoginRefused, retry_after(error));
     }
 
     /// Renews the session on the same socket, which dies with its token.
@@ -304,7 +303,7 @@ impl Engine {
         let ids: Vec<_> = self.conversations.keys().copied().collect();
         for id in ids {
             let loaded = self.conversations.get(&id);
-            if loaded.is_some_and(|conversation| conversation.is_loaded()) {
+            if loaded.is_some_and(Conversation::is_loaded) {
                 self.work(id, Work::Continue);
             }
         }

@@ -57,7 +57,7 @@ fn thirteen_hours_off_nothing_is_submitted_and_no_commit_applied_until_the_clock
         update_after: 2,
         ..settings()
     };
-    let mut world = World::of(&["alice", "bob"], settings);
+    let mut world = World::of(&["alice", "bob"], &settings);
     world.befriend();
     let skew = 13 * 60 * MINUTE;
     restart_with(&mut world, ALICE, skew);

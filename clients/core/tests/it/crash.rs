@@ -112,7 +112,7 @@ fn check(world: &mut World, context: &str) {
 
 #[test]
 fn nothing_is_lost_or_doubled_when_the_plug_is_pulled_at_any_storage_step() {
-    let prepared = World::of(&["alice", "bob"], eager());
+    let prepared = World::of(&["alice", "bob"], &eager());
     let mut steps = Vec::new();
     for who in [ALICE, BOB] {
         for stored in [false, true] {
@@ -163,7 +163,7 @@ fn a_new_account_is_whole_when_the_plug_is_pulled_at_any_step_of_its_registratio
 
 #[test]
 fn nothing_is_lost_or_doubled_when_both_processes_die_again_and_again() {
-    let prepared = World::of(&["alice", "bob"], eager());
+    let prepared = World::of(&["alice", "bob"], &eager());
     for seed in 0..12 {
         let mut dice = Seeded(seed);
         let mut world = prepared.restarted();

@@ -29,7 +29,7 @@ impl Seeded {
 
     /// True once in `n`.
     pub(crate) fn once_in(&mut self, n: u64) -> bool {
-        self.next() % n == 0
+        self.next().is_multiple_of(n)
     }
 }
 

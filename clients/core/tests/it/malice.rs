@@ -246,7 +246,7 @@ fn an_own_record_that_the_device_never_made_is_seen() {
 fn a_commit_that_the_judge_refuses_is_seen_even_if_the_server_applied_it() {
     let mut world = World::of(
         &["alice", "bob"],
-        xchat_core::Settings {
+        &xchat_core::Settings {
             update_after: 1,
             ..crate::world::settings()
         },
@@ -348,7 +348,11 @@ fn a_welcome_that_does_not_hold_is_given_up_and_said() {
             world.hosts[BOB].engine().conversations().is_empty(),
             "lie {number}"
         );
-        let left = world.relay.welcomes.values().map(|kept| kept.len());
+        let left = world
+            .relay
+            .welcomes
+            .values()
+            .map(std::collections::BTreeMap::len);
         assert_eq!(left.sum::<usize>(), 0, "lie {number}: given up");
         // Others can still reach Bob.
         world.tamper = None;
@@ -364,7 +368,7 @@ fn a_welcome_that_does_not_hold_is_given_up_and_said() {
 
 #[test]
 fn a_welcome_for_somebody_else_opens_nothing() {
-    let mut world = World::of(&["alice", "bob", "carol"], crate::world::settings());
+    let mut world = World::of(&["alice", "bob", "carol"], &crate::world::settings());
     world.send(ALICE, "bob", "for bob");
     world.drain();
     world.clear_events();
@@ -380,7 +384,7 @@ fn a_welcome_for_somebody_else_opens_nothing() {
             *copy.borrow_mut() = Some(welcome.clone());
         }
     }));
-    let mut again = World::of(&["alice", "bob"], crate::world::settings());
+    let mut again = World::of(&["alice", "bob"], &crate::world::settings());
     std::mem::swap(&mut again.tamper, &mut world.tamper);
     again.send(ALICE, "bob", "for bob");
     again.settle();
@@ -446,7 +450,9 @@ fn a_server_that_was_set_back_is_met_with_a_typed_event() {
     // A mark alone does not show it; the next pull does.
     let bob = world.hosts[BOB].device.unwrap();
     let mut records = world.relay.logs[&id].records(&bob, Sequence(3));
-    records.iter_mut().for_each(|record| record.sequence += 5);
+    for record in &mut records {
+        record.sequence += 5;
+    }
     world.inject(BOB, Body::DeliverPush(client::DeliverPush { records }));
     world.settle();
     assert!(
@@ -487,7 +493,11 @@ fn a_conversation_of_newer_rules_stops_and_waits_for_a_newer_program() {
         )
     };
     assert!(world.hosts[BOB].has(update));
-    let left = world.relay.welcomes.values().map(|kept| kept.len());
+    let left = world
+        .relay
+        .welcomes
+        .values()
+        .map(std::collections::BTreeMap::len);
     assert_eq!(
         left.sum::<usize>(),
         1,

@@ -142,7 +142,7 @@ fn texts_and_commits_of_both_sides_at_once_end_in_one_epoch_and_one_history() {
         update_after: 3,
         ..settings()
     };
-    let mut world = World::of(&["alice", "bob"], settings);
+    let mut world = World::of(&["alice", "bob"], &settings);
     world.befriend();
     for round in 0..5 {
         world.relay.log_stands = true;
@@ -174,7 +174,9 @@ fn texts_and_commits_of_both_sides_at_once_end_in_one_epoch_and_one_history() {
 fn texts_keep_their_order_when_an_epoch_has_gone_stale_under_them() {
     let mut world = World::two();
     world.befriend();
-    world.relay.stale_once = true;
+    for log in world.relay.logs.values_mut() {
+        log.stale = 4;
+    }
     for text in ["1", "2", "3", "4"] {
         world.send(ALICE, "bob", text);
     }

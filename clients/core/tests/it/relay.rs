@@ -17,7 +17,7 @@ use xchat_proto::{
 };
 use xchat_types::{ConversationId, DeviceId, Header, Millis, Sequence, WelcomeRef};
 
-pub(crate) use self::conversation::{Log, Stored};
+pub(crate) use self::conversation::Log;
 use self::directory::Directory;
 
 /// What a test makes the server refuse once.
@@ -47,8 +47,6 @@ pub(crate) struct Relay {
     /// Records are taken but not folded.
     pub(crate) log_stands: bool,
     pub(crate) unfolded: VecDeque<client::SubmitRequest>,
-    /// The next application records of one epoch are refused as stale.
-    pub(crate) stale_once: bool,
     /// The next record is accepted by nobody: only the one after it shows the gap.
     pub(crate) lose_submit: bool,
 }
@@ -70,7 +68,6 @@ impl Relay {
             pushes: true,
             log_stands: false,
             unfolded: VecDeque::new(),
-            stale_once: false,
             lose_submit: false,
         }
     }
@@ -189,9 +186,6 @@ impl Relay {
         let header = Header::try_from(submit.header.as_ref().unwrap()).unwrap();
         let id = header.conversation;
         let log = self.logs.entry(id).or_insert_with(|| Log::new(id));
-        if std::mem::take(&mut self.stale_once) {
-            log.stale = 4;
-        }
         let before = log.head();
         let folded = log.fold(&header, &submit.payload, self.now);
         let (head, members) = (log.head(), log.delivered_to());

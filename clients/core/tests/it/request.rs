@@ -156,7 +156,7 @@ fn a_request_is_shown_once_even_if_the_lookup_has_to_wait() {
     world.settle();
     let alice = world.account(ALICE);
     let shown = (alice, Some("alice".to_owned()), "hello".to_owned());
-    assert_eq!(requested(&world, BOB), [shown.clone()]);
+    assert_eq!(requested(&world, BOB), std::slice::from_ref(&shown));
 
     let mut world = World::two();
     for _ in 0..2 {
@@ -203,7 +203,7 @@ fn a_send_to_a_name_waits_for_the_server_and_survives_a_restart() {
 
 #[test]
 fn a_resolved_name_stays_with_its_account_whatever_the_server_says_later() {
-    let mut world = World::of(&["alice", "bob", "mallory"], settings());
+    let mut world = World::of(&["alice", "bob", "mallory"], &settings());
     world.befriend();
     let mallory = world.account(2);
     world
@@ -230,7 +230,7 @@ fn the_first_contact_uses_one_claim_however_often_its_answer_is_lost() {
 
 #[test]
 fn key_packages_of_somebody_else_are_never_used() {
-    let mut world = World::of(&["alice", "bob", "mallory"], settings());
+    let mut world = World::of(&["alice", "bob", "mallory"], &settings());
     let mallory = world.account(2);
     world.relay.directory.impostor = Some(mallory);
     let ticket = world.send(ALICE, "bob", "secret");
@@ -271,7 +271,7 @@ fn claims_that_fail_say_why() {
 
 /// Both ask at once, with so many frames carried between the two first texts.
 fn cross(seed: u64, between: usize) -> World {
-    let mut world = World::of(&["alice", "bob"], settings());
+    let mut world = World::of(&["alice", "bob"], &settings());
     world.dice.0 = seed;
     // Other conversation ids, so that now one and now the other is lower.
     for host in &mut world.hosts {

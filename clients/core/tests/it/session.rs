@@ -168,7 +168,7 @@ fn without_the_root_key_in_the_store_the_device_goes_on_all_the_same() {
 
 #[test]
 fn used_key_packages_are_made_up_for() {
-    let mut world = World::of(&["alice", "bob", "carol", "dave"], settings());
+    let mut world = World::of(&["alice", "bob", "carol", "dave"], &settings());
     let bob = world.hosts[BOB].device.unwrap();
     assert_eq!(world.relay.directory.stock(&bob), 6);
     for from in [ALICE, 2, 3] {
@@ -229,7 +229,7 @@ fn a_name_can_be_set_and_resolved() {
 
 #[test]
 fn a_conversation_is_loaded_only_when_something_happens_in_it() {
-    let mut world = World::of(&["alice", "bob", "carol"], settings());
+    let mut world = World::of(&["alice", "bob", "carol"], &settings());
     world.befriend();
     world.send(2, "bob", "hello from carol");
     world.settle();

@@ -1,7 +1,9 @@
 //! Two or more hosts and one relay, under one clock.
 
 use prost::Message as _;
-use xchat_core::{Command, Connection, Event, Input, Phase, Recipient, Settings, Ticket};
+use xchat_core::{
+    CloseReason, Command, Connection, Event, Input, Phase, Recipient, Settings, Ticket,
+};
 use xchat_crypto::Phrase;
 use xchat_proto::client::{ServerFrame, server_frame::Body};
 use xchat_types::{AccountId, ConversationId, Millis};
@@ -23,6 +25,9 @@ pub(crate) struct Weather {
 /// Looks at, or changes, what the server sends to a host.
 pub(crate) type Tamper = Box<dyn FnMut(&'static str, &mut ServerFrame)>;
 
+/// What happens when a process comes back.
+pub(crate) type Rise = Box<dyn FnMut(&mut Host)>;
+
 pub(crate) struct World {
     pub(crate) relay: Relay,
     pub(crate) hosts: Vec<Host>,
@@ -31,7 +36,7 @@ pub(crate) struct World {
     pub(crate) dice: Seeded,
     pub(crate) tamper: Option<Tamper>,
     /// What happens when a process comes back.
-    pub(crate) on_crash: Option<Box<dyn FnMut(&mut Host)>>,
+    pub(crate) on_crash: Option<Rise>,
     tickets: u8,
 }
 
@@ -72,10 +77,10 @@ impl World {
 
     /// Alice and Bob, registered, with key packages published, online.
     pub(crate) fn two() -> Self {
-        Self::of(&["alice", "bob"], settings())
+        Self::of(&["alice", "bob"], &settings())
     }
 
-    pub(crate) fn of(names: &[&'static str], settings: Settings) -> Self {
+    pub(crate) fn of(names: &[&'static str], settings: &Settings) -> Self {
         let mut world = Self::empty();
         for (index, name) in names.iter().enumerate() {
             let seed = u64::try_from(index).unwrap() * 1_000 + 7;
@@ -246,7 +251,7 @@ impl World {
             if closed.is_some() {
                 self.disconnect(index);
             }
-            if crashed || closed.is_some_and(|reason| reason.is_transient()) {
+            if crashed || closed.is_some_and(CloseReason::is_transient) {
                 if let (true, Some(again)) = (crashed, &mut self.on_crash) {
                     again(&mut self.hosts[index]);
                 }
@@ -296,9 +301,7 @@ impl World {
         let (drop, lose) = (self.weather.drop_socket, self.weather.lose_answer);
         if self.roll(drop) {
             // The request never arrived.
-            self.hosts[index]
-                .closed
-                .push(xchat_core::CloseReason::Silence);
+            self.hosts[index].closed.push(CloseReason::Silence);
             self.hosts[index].outgoing.clear();
             return;
         }

@@ -282,7 +282,7 @@ impl Log {
         let effect = self
             .control
             .apply(header, &signed, &group.leaves().unwrap())
-            .map_err(|refusal| refusal.reason())?;
+            .map_err(xchat_mls::ControlRefusal::reason)?;
         let standing = match effect.kind {
             ControlKind::Accept => Standing::Member,
             ControlKind::Decline => Standing::Declined,
