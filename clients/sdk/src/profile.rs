@@ -143,6 +143,13 @@ impl Home {
         fs::remove_dir_all(&folder).map_err(|error| Error::io(&folder, error))
     }
 
+    /// Path of a profile's key, if it is there and nobody else may read it.
+    pub fn check_key(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.folder(name)?.join("key");
+        files::read_secret(&path)?;
+        Ok(path)
+    }
+
     /// The server of a profile.
     pub fn server(&self, name: &str) -> Result<Server, Error> {
         let path = self.folder(name)?.join("server");
