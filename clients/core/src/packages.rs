@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use xchat_mls::{KeyPackages, Rows, Suite};
 use xchat_proto::client::{self, client_frame::Body};
-use xchat_types::Millis;
+use xchat_types::{KeyPackageRef, Millis};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -17,11 +17,15 @@ use crate::{
 /// Most packages that one request may publish.
 const PER_REQUEST: usize = 50;
 
+/// Pause after the server refused packages for good.
+const REFUSED_PAUSE_MS: u64 = 600_000;
+
 /// A package that was made and may not have arrived. Publishing again is idempotent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unpublished {
     pub(crate) suite: u8,
     pub(crate) last_resort: bool,
+    pub(crate) reference: KeyPackageRef,
     #[serde(with = "blob")]
     pub(crate) key_package: Vec<u8>,
 }
@@ -106,12 +110,18 @@ impl Packages {
         }
     }
 
-    /// These packages are refused for good, by a server that is right or not: they are given up,
-    /// and others are made.
+    /// These packages are refused for good, by a server that is right or not. They and their
+    /// private keys are given up, and others are made after a while.
     pub(crate) fn refused(&mut self, desk: &mut Desk, numbers: &[u64]) {
+        for number in numbers {
+            if let Some(package) = self.unpublished.get(number) {
+                self.keys.forget(&package.reference);
+            }
+        }
         self.published(desk, numbers);
+        self.flush(desk);
         self.counted = false;
-        self.retry_later(desk.later(desk.settings.retry_ms));
+        self.retry_later(desk.later(REFUSED_PAUSE_MS));
     }
 
     pub(crate) const fn retry_later(&mut self, at: Millis) {
@@ -152,6 +162,7 @@ impl Packages {
         let package = Unpublished {
             suite: suite.number(),
             last_resort,
+            reference: made.reference,
             key_package: made.bytes.into_bytes(),
         };
         let key = RowKey::numbered(Table::Publication, number);

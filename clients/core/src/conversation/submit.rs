@@ -260,12 +260,12 @@ impl Conversation {
 
     /// When something is due here without anything happening before.
     pub(crate) fn next_due(&self, desk: &Desk) -> Option<Millis> {
-        let outcome = self.oldest_accepted();
+        let submits = desk.may_submit() && self.body.is_some() && self.row.suspension.is_none();
+        let retry = self.live.retry_at.filter(|_| submits);
+        let outcome = self.oldest_accepted().filter(|_| submits);
         let outcome = outcome.map(|at| at.saturating_add(desk.settings.outcome_timeout_ms));
-        [self.live.retry_at, self.live.poll_at, outcome]
-            .into_iter()
-            .flatten()
-            .min()
+        let poll = self.live.poll_at.filter(|_| desk.is_ready());
+        [retry, poll, outcome].into_iter().flatten().min()
     }
 
     fn oldest_accepted(&self) -> Option<Millis> {

@@ -8,6 +8,9 @@ use crate::{
     link::Request,
 };
 
+/// Shortest pause that a host is asked for.
+const SHORTEST_MS: u64 = 100;
+
 impl Engine {
     pub(super) fn tick(&mut self) {
         let silent = self.desk.link.oldest().is_some_and(|sent| {
@@ -55,6 +58,8 @@ impl Engine {
         let conversations = self.conversations.values();
         let conversations = conversations.filter_map(|known| known.next_due(&self.desk));
         let next = own.into_iter().flatten().chain(conversations).min();
+        // What is due and cannot be done now must not hide what is due later.
+        let next = next.map(|at| at.max(self.desk.later(SHORTEST_MS)));
         let next = next.filter(|_| link.is_online());
         if next != self.timer {
             self.timer = next;

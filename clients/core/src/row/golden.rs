@@ -7,7 +7,7 @@ use xchat_crypto::SecretKey;
 use xchat_mls::{ControlState, Suite, judge};
 use xchat_types::{
     AccountId, ClaimId, ConversationId, Counter, DeviceId, Epoch, HeadHash, Header, Incarnation,
-    Millis, RecordKind, Sequence,
+    KeyPackageRef, Millis, RecordKind, Sequence,
 };
 
 use super::{HistoryRow, RowKey, Table, decode, encode};
@@ -96,6 +96,7 @@ fn rows() -> BTreeMap<&'static str, Vec<u8>> {
     let unpublished = Unpublished {
         suite: 2,
         last_resort: true,
+        reference: KeyPackageRef::new([15; 32]),
         key_package: vec![14; 30],
     };
     let submission = submission().to_bytes().to_vec();

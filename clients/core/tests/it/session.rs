@@ -182,6 +182,31 @@ fn used_key_packages_are_made_up_for() {
 }
 
 #[test]
+fn refused_key_packages_are_forgotten_and_made_again_after_a_pause() {
+    let mut world = World::empty();
+    world.hosts.push(Host::new("alice", 7, settings()));
+    world.register(0, [1; 32]);
+    world.relay.refusals.push_back(Refusal {
+        request: "publish",
+        reason: Reason::ClockSkew,
+        retry_after_ms: 0,
+    });
+    world.connect(0);
+    world.settle();
+    let alice = world.hosts[0].device.unwrap();
+    let keys = |world: &World| {
+        let rows = world.hosts[0].store.keys();
+        rows.filter(|key| key.table == xchat_core::Table::KeyPackage)
+            .count()
+    };
+    assert_eq!((world.relay.directory.stock(&alice), keys(&world)), (0, 0));
+    world.pass(600_000);
+    world.settle();
+    assert_eq!(world.relay.directory.stock(&alice), 6);
+    assert!(keys(&world) >= 6);
+}
+
+#[test]
 fn a_name_can_be_set_and_resolved() {
     let mut world = World::two();
     world.command(
