@@ -208,8 +208,18 @@ fn check_format<T>(folder: &Path, opened: &Opened<T>) -> Result<(), OpenError> {
     }
 }
 
+/// What the disk answered, also where a table met it: that is no damage.
+fn surface(error: fjall::Error) -> fjall::Error {
+    if let fjall::Error::Storage(fjall::LsmError::Io(error)) = error {
+        fjall::Error::Io(error)
+    } else {
+        error
+    }
+}
+
 fn open_error(folder: &Path, error: fjall::Error) -> OpenError {
     let path = folder.to_owned();
+    let error = surface(error);
     if let fjall::Error::Io(error) = error {
         OpenError::io(folder, error)
     } else if matches!(error, fjall::Error::Locked) {
@@ -228,6 +238,7 @@ fn open_error(folder: &Path, error: fjall::Error) -> OpenError {
 
 /// What an engine error is to a caller.
 fn translate(folder: &Path, error: fjall::Error) -> PortError {
+    let error = surface(error);
     let corrupt = matches!(
         error,
         fjall::Error::Storage(_)
