@@ -95,7 +95,11 @@ impl Socket {
     }
 
     pub(crate) async fn close(mut self) {
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.stream.close(None)).await;
+        let _ = tokio::time::timeout(
+            Duration::from_secs(1),
+            futures_util::SinkExt::close(&mut self.stream),
+        )
+        .await;
     }
 }
 
