@@ -3,6 +3,8 @@
 use std::{
     collections::HashMap,
     fmt, fs,
+    io::Read,
+    os::unix::fs::MetadataExt,
     path::Path,
     sync::{Arc, Mutex},
 };
@@ -67,7 +69,15 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         if file.file_type().unwrap().is_dir() {
             copy(&file.path(), &target);
         } else {
-            fs::copy(file.path(), target).unwrap();
+            // A journal is a hole behind what is written of it.
+            let metadata = file.metadata().unwrap();
+            let mut bytes = Vec::new();
+            let source = fs::File::open(file.path()).unwrap();
+            let mut used = source.take(metadata.blocks() * 512);
+            used.read_to_end(&mut bytes).unwrap();
+            fs::write(&target, bytes).unwrap();
+            let target = fs::File::options().write(true).open(target).unwrap();
+            target.set_len(metadata.len()).unwrap();
         }
     }
 }

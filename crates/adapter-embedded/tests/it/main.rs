@@ -8,6 +8,7 @@
     reason = "test code"
 )]
 
+mod composition;
 mod damage;
 mod directory_store;
 mod event_log;
