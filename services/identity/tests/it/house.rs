@@ -1,9 +1,10 @@
 //! The service on a directory, with a client and a clock.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 use tonic::{Response, Status};
+use xchat_adapter_embedded::EmbeddedDirectoryStore;
 use xchat_adapter_memory::{ManualClock, MemoryDirectoryStore, SeededRng};
 use xchat_auth::InstallationKeys;
 use xchat_identity::{Config, Deps};
@@ -27,8 +28,9 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) keys: Arc<InstallationKeys>,
     pub(crate) directory: Arc<dyn DirectoryStore>,
-    _tasks: Tasks,
-    _dir: Option<TempDir>,
+    tasks: Tasks,
+    /// Of the embedded directory.
+    pub(crate) folder: Option<TempDir>,
 }
 
 /// No proof of work: for tests that are not about it.
@@ -42,20 +44,43 @@ pub(crate) fn easy() -> Config {
 
 impl House {
     pub(crate) fn on(directory: Arc<dyn DirectoryStore>, config: &Config) -> Self {
-        Self::assemble(directory, config, None)
+        Self::assemble(directory, config, Arc::default(), None)
     }
 
     pub(crate) fn memory(config: &Config) -> Self {
         Self::on(Arc::new(MemoryDirectoryStore::new()), config)
     }
 
-    /// One house on each directory.
-    pub(crate) fn each(config: &Config) -> Vec<Self> {
-        vec![Self::memory(config)]
+    pub(crate) fn embedded(config: &Config) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), Arc::default(), config)
     }
 
-    fn assemble(directory: Arc<dyn DirectoryStore>, config: &Config, dir: Option<TempDir>) -> Self {
-        let clock = Arc::new(ManualClock::default());
+    fn open(folder: TempDir, clock: Arc<ManualClock>, config: &Config) -> Self {
+        let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let directory = EmbeddedDirectoryStore::open(folder.path(), shared).unwrap();
+        Self::assemble(Arc::new(directory), config, clock, Some(folder))
+    }
+
+    /// The same folder under a new process's service.
+    pub(crate) async fn restarted(self, config: &Config) -> Self {
+        let (folder, clock) = (self.folder.unwrap(), self.clock);
+        drop((self.client, self.channel));
+        assert!(self.tasks.stop(Duration::from_secs(5)).await);
+        drop(self.directory);
+        Self::open(folder, clock, config)
+    }
+
+    /// One house on each directory.
+    pub(crate) fn each(config: &Config) -> Vec<Self> {
+        vec![Self::memory(config), Self::embedded(config)]
+    }
+
+    fn assemble(
+        directory: Arc<dyn DirectoryStore>,
+        config: &Config,
+        clock: Arc<ManualClock>,
+        folder: Option<TempDir>,
+    ) -> Self {
         let rng = Arc::new(SeededRng::new(7));
         let keys = Arc::new(InstallationKeys::generate(&SeededRng::new(1)));
         let deps = Deps {
@@ -73,8 +98,8 @@ impl House {
             clock,
             keys,
             directory,
-            _tasks: tasks,
-            _dir: dir,
+            tasks,
+            folder,
         }
     }
 

@@ -7,6 +7,7 @@
     reason = "test code"
 )]
 
+mod canary;
 mod faults;
 mod golden;
 mod house;

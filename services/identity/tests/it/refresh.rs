@@ -134,3 +134,18 @@ async fn an_invented_token_an_idle_session_a_skewed_clock_and_a_revoked_device_a
         Reason::DeviceRevoked
     );
 }
+
+#[tokio::test]
+async fn sessions_names_and_spent_tokens_survive_a_restart() {
+    let house = House::embedded(&easy());
+    let alice = Person::new(1);
+    alice.register(&house, "alice").await;
+    let spent = alice.login(&house).await.refresh_token;
+    let fresh = renewed(&house, &alice, &spent).await.refresh_token;
+
+    let house = house.restarted(&easy()).await;
+    assert!(alice.lookup(&house, "alice").await.is_ok());
+    renewed(&house, &alice, &fresh).await;
+    let request = alice.refresh_request(&house, &spent);
+    assert_eq!(reason(refresh(&house, request).await), Reason::SessionEnded);
+}
