@@ -11,17 +11,28 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, Parser, Subcommand};
 
 use crate::{Exit, Role, StartError};
 
-/// An open, self-hostable, end-to-end encrypted messenger: the server.
-///
-/// Without arguments it runs all roles in one process on http://127.0.0.1:8420, with its data in
-/// ~/.local/share/xchat-server. Settings come from a file, from environment variables like
-/// XCHAT__PUBLIC__LISTEN, and from flags; the later of these wins.
+const ABOUT: &str = "An open, self-hostable, end-to-end encrypted messenger: the server";
+
+const LONG_ABOUT: &str = "\
+An open, self-hostable, end-to-end encrypted messenger: the server.
+
+Without arguments it runs all roles in one process on http://127.0.0.1:8420, with its data in \
+~/.local/share/xchat-server. Settings come from a file, from environment variables like \
+XCHAT__PUBLIC__LISTEN, and from flags; the later of these wins.";
+
+/// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "xchat-server", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "xchat-server",
+    version,
+    about = ABOUT,
+    long_about = LONG_ABOUT,
+    args_conflicts_with_subcommands = true
+)]
 struct Line {
     #[command(subcommand)]
     command: Option<Command>,
@@ -92,9 +103,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(line) => line,
         Err(error) => {
             let _ = error.print();
-            return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-                _ => Exit::Usage.into(),
+            // Help and version are printed to standard output and are no mistakes.
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                ExitCode::SUCCESS
             };
         }
     };

@@ -101,8 +101,8 @@ fn refused(address: SocketAddr, key: &str, error: &io::Error) -> StartError {
     } else {
         format!("{key} = \"{other}\" in the configuration")
     };
-    match error.kind() {
-        ErrorKind::AddrInUse => StartError::new(
+    let (reason, exit, what, next) = if error.kind() == ErrorKind::AddrInUse {
+        (
             "port_in_use",
             Exit::InUse,
             format!(
@@ -110,28 +110,33 @@ fn refused(address: SocketAddr, key: &str, error: &io::Error) -> StartError {
                 address.ip()
             ),
             format!(
-                "stop that program (is this server running already?), or choose another port: {choose}"
+                "stop that program (is this server running already?), or choose another port: \
+                 {choose}"
             ),
-        ),
-        ErrorKind::PermissionDenied => StartError::new(
+        )
+    } else if error.kind() == ErrorKind::PermissionDenied {
+        (
             "port_denied",
             Exit::Denied,
             format!("the system does not let this user listen on port {port}"),
             format!("choose a port above 1023: {choose}"),
-        ),
-        ErrorKind::AddrNotAvailable => StartError::new(
+        )
+    } else if error.kind() == ErrorKind::AddrNotAvailable {
+        (
             "address_unknown",
             Exit::Unavailable,
             format!("{} is not an address of this machine", address.ip()),
             format!("choose one that is: {key} in the configuration"),
-        ),
-        _ => StartError::new(
+        )
+    } else {
+        (
             "port_io",
             Exit::Unavailable,
             format!("{address} can't be listened on: {error}"),
             format!("choose another address: {choose}"),
-        ),
-    }
+        )
+    };
+    StartError::new(reason, exit, what, next)
 }
 
 #[cfg(test)]

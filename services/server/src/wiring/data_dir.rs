@@ -40,22 +40,28 @@ fn usual() -> Option<PathBuf> {
     Some(base.join(FOLDER))
 }
 
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
 fn refused(path: &Path, error: &io::Error) -> StartError {
     let what = format!(
         "the data directory {} can't be made: {error}",
         path.display()
     );
-    let next = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "free some space, or choose a directory on another disk: --data-dir DIR"
-        }
-        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
-            "a file is in its place: move it away, or choose another directory: --data-dir DIR"
-        }
-        _ => {
-            "give this user write access to the directory above it, or choose another directory: \
-             --data-dir DIR"
-        }
+    let next = if is_full(error) {
+        "free some space, or choose a directory on another disk: --data-dir DIR"
+    } else if matches!(
+        error.kind(),
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory
+    ) {
+        "a file is in its place: move it away, or choose another directory: --data-dir DIR"
+    } else {
+        "give this user write access to the directory above it, or choose another directory: \
+         --data-dir DIR"
     };
     StartError::new("data_dir_refused", Exit::DataDir, what, next)
 }

@@ -4,10 +4,12 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "test code"
 )]
 
 mod config_docs;
+mod full_disk;
 mod golden;
 mod mistakes;
 mod process;

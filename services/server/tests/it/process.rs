@@ -26,7 +26,7 @@ pub(crate) fn run(mut command: Command) -> Output {
     let pid = Pid::from_child(&child);
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    if let Ok(output) = receiver.recv_timeout(Duration::from_secs(60)) {
+    if let Ok(output) = receiver.recv_timeout(Duration::from_mins(1)) {
         return output.unwrap();
     }
     kill_process(pid, Signal::KILL).unwrap();

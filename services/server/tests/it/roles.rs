@@ -7,19 +7,24 @@ use tokio::{
     net::TcpStream,
 };
 use xchat_runtime::channel::Address;
-use xchat_server::{Config, Ended, Exit, Role, Server};
+use xchat_server::{Config, Ended, Exit, ListenConfig, Role, Server};
 
 use crate::process::Ready;
 
+/// Every port is a free one.
 fn config(data_dir: &Path) -> Config {
-    let mut config = Config::default();
-    config.data_dir = Some(data_dir.to_owned());
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut config = Config {
+        data_dir: Some(data_dir.to_owned()),
+        ..Config::default()
+    };
     config.public.listen = free;
-    config.listen.presence = free;
-    config.listen.identity = free;
-    config.listen.fanout = free;
-    config.listen.gateway = free;
+    config.listen = ListenConfig {
+        identity: free,
+        fanout: free,
+        presence: free,
+        gateway: free,
+    };
     config
 }
 
@@ -137,7 +142,7 @@ async fn garbage_and_half_requests_on_the_public_port_harm_nobody() {
         .unwrap();
     for garbage in [
         &b"\x16\x03\x01\x02\x00\x01\x00"[..],
-        &[0xff; 40_000],
+        &vec![0xff; 40_000],
         b"PRI * HTTP/2.0\r\n\r\n",
     ] {
         let mut stream = TcpStream::connect(address).await.unwrap();
