@@ -26,6 +26,9 @@ pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 const STREAMS: u32 = 256;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// HTTP/2 windows: a batch fits without waiting for the other end to make room.
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
 const CONNECTION_AGE: Duration = Duration::from_mins(10);
 const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(30);
 
@@ -39,6 +42,8 @@ fn limits(endpoint: Endpoint) -> Endpoint {
         .timeout(DEADLINE)
         .connect_timeout(DEADLINE)
         .tcp_nodelay(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
@@ -50,6 +55,8 @@ pub fn server() -> Server {
     Server::builder()
         .timeout(DEADLINE)
         .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_connection_age(CONNECTION_AGE)

@@ -119,3 +119,22 @@ impl From<Death> for StartError {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_stopped_itself_names_the_task_and_exits_with_70() {
+        let death = Death {
+            task: "fanout-fold",
+            cause: "panicked: on purpose".to_owned(),
+        };
+        let error = StartError::from(death);
+        assert_eq!(error.exit as u8, 70);
+        assert!(error.to_string().starts_with(
+            "error[task_died]: the server stopped itself: task fanout-fold died: panicked: on \
+             purpose\nnext: "
+        ));
+    }
+}

@@ -222,6 +222,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_secret_comes_inline_or_as_the_first_line_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("secret");
+        std::fs::write(&file, "from file\n").unwrap();
+        let inline = Secret(SecretString::from("inline"));
+        let shown = |secret: Option<SecretString>| secret.unwrap().expose_secret().to_owned();
+        let resolved = Secret::resolve(Some(&inline), Some(&file)).unwrap();
+        assert_eq!(shown(resolved), "inline");
+        assert_eq!(
+            shown(Secret::resolve(None, Some(&file)).unwrap()),
+            "from file"
+        );
+        assert!(Secret::resolve(None, None).unwrap().is_none());
+        assert!(Secret::resolve(None, Some(dir.path())).is_err());
+        assert!(!format!("{inline:?}").contains("inline"));
+    }
+
+    #[test]
     fn durations_and_sizes_read_and_print_like_a_person_writes() {
         assert_eq!("1h 30m".parse(), Ok(HumanDuration::from_secs(5_400)));
         assert_eq!(HumanDuration::from_secs(5_400).to_string(), "1h 30m");
