@@ -95,11 +95,8 @@ impl Socket {
     }
 
     pub(crate) async fn close(mut self) {
-        let _ = tokio::time::timeout(
-            Duration::from_secs(1),
-            futures_util::SinkExt::close(&mut self.stream),
-        )
-        .await;
+        let close = self.stream.send(Message::Close(None));
+        let _ = tokio::time::timeout(Duration::from_secs(1), close).await;
     }
 }
 
