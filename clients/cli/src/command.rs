@@ -1,10 +1,9 @@
-//! One file a command.
+//! One command a file.
 
 mod answer;
 mod chat;
 mod doctor;
 mod history;
-mod link;
 mod register;
 mod requests;
 mod send;
@@ -13,24 +12,26 @@ mod verify;
 mod whoami;
 
 use crate::{
-    arguments::{Arguments, Command},
-    failure::Failure,
-    output::Output,
+    args::Command, exit::Exit, failure::Failure, place::Place, screen::Screen, session::Session,
 };
 
-pub(crate) async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
-    match &arguments.command {
-        Command::Register(register) => register::run(arguments, register, output).await,
-        Command::Whoami => whoami::run(arguments, output).await,
-        Command::Link => link::run(arguments, output).await,
-        Command::Send(send) => send::run(arguments, send, output).await,
-        Command::Sync => sync::run(arguments, output).await,
-        Command::Chat { peer } => chat::run(arguments, peer, output).await,
-        Command::History(history) => history::run(arguments, history, output).await,
-        Command::Requests => requests::run(arguments, output).await,
-        Command::Accept { peer } => answer::run(arguments, peer, true, output).await,
-        Command::Decline { peer } => answer::run(arguments, peer, false, output).await,
-        Command::Verify { peer, confirm } => verify::run(arguments, peer, *confirm, output).await,
-        Command::Doctor { server, quiet } => doctor::run(arguments, server, *quiet, output).await,
+pub(crate) async fn run(command: Command, place: &Place, screen: Screen) -> Result<Exit, Failure> {
+    match command {
+        Command::Register(args) => register::run(args, place, screen).await,
+        Command::Doctor(args) => doctor::run(&args, place, screen).await,
+        Command::Whoami => whoami::whoami(&Session::open(place, screen).await?).await,
+        Command::Link => whoami::link(&Session::open(place, screen).await?).await,
+        Command::Send(args) => send::run(args, Session::open(place, screen).await?).await,
+        Command::Sync => sync::run(Session::open(place, screen).await?).await,
+        Command::Chat(args) => chat::run(&args, Session::open(place, screen).await?).await,
+        Command::History(args) => history::run(&args, Session::open(place, screen).await?).await,
+        Command::Requests => requests::run(Session::open(place, screen).await?).await,
+        Command::Accept(args) => {
+            answer::run(&args, true, Session::open(place, screen).await?).await
+        }
+        Command::Decline(args) => {
+            answer::run(&args, false, Session::open(place, screen).await?).await
+        }
+        Command::Verify(args) => verify::run(&args, Session::open(place, screen).await?).await,
     }
 }

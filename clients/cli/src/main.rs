@@ -1,51 +1,63 @@
-//! xchat in a terminal.
+//! `xchat` in a terminal: one command a run, or an open chat.
+//!
+//! Data goes to standard output, everything else to standard error; `--json` changes the first
+//! only. README.md beside this crate holds the fields and exit codes, which are an interface.
 
-mod arguments;
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a command listens for the events it is about; all others are none of its business"
+)]
+
+mod args;
+mod clean;
 mod command;
+mod exit;
 mod failure;
-mod output;
+mod json;
 mod peer;
+mod place;
+mod reasons;
+mod screen;
 mod session;
-mod text;
+mod when;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{Parser as _, error::ErrorKind};
 
-use crate::{arguments::Arguments, failure::Failure, output::Output};
+use crate::{args::Line, exit::Exit, failure::Failure, place::Place, screen::Screen};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let line = match Line::try_parse() {
+        Ok(line) => line,
         Err(error) => {
-            // Help and version are asked for; everything else is a mistake.
-            let code = if error.use_stderr() {
-                failure::USAGE
-            } else {
-                0
-            };
+            // Where nobody listens there is nobody to tell.
             let _ = error.print();
-            return ExitCode::from(code);
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => Exit::Usage.into(),
+            };
         }
     };
-    let output = Output::new(arguments.json);
-    match run(&arguments, &output) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output.failure(&failure);
-            ExitCode::from(failure.exit)
-        }
-    }
+    let screen = Screen::new(line.global.json);
+    let exit = run(line, screen).unwrap_or_else(|failure| {
+        screen.failure(&failure);
+        failure.exit
+    });
+    exit.into()
 }
 
-fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+fn run(line: Line, screen: Screen) -> Result<Exit, Failure> {
+    let place = Place::new(&line.global)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::internal(&error))?;
-    let done = runtime.block_on(command::run(arguments, output));
-    // A blocked read of the terminal must not keep a finished program alive.
+        .map_err(|error| {
+            let next = "free some memory or file handles, then do the same again";
+            Failure::new(Exit::Temp, "no_runtime", error.to_string(), next)
+        })?;
+    let exit = runtime.block_on(Box::pin(command::run(line.command, &place, screen)));
+    // A proof of work that nobody waits for any more ends with the process.
     runtime.shutdown_background();
-    done
+    exit
 }

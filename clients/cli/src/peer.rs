@@ -1,132 +1,147 @@
-//! Whom a command is about: a username, an account id, or a contact link.
+//! How a person names another: by username, account id, or contact link.
+//!
+//! A contact link is `xchat:` ‖ account id ‖ `@` ‖ the server's address, `wss://` left out:
+//! `xchat:xchat1…@chat.example.org`.
 
-use xchat_sdk::{AccountId, Command, Event, Phase, Recipient, Server};
+use xchat_sdk::{AccountId, Recipient, Server};
 
-use crate::{
-    failure::{Failure, NO_USER, PROTOCOL, USAGE},
-    session::Session,
-    text,
-};
+use crate::{exit::Exit, failure::Failure};
 
-/// `xchat://HOST[:PORT]/ACCOUNT`
-pub(crate) fn link(server: &Server, account: AccountId) -> String {
-    let host = server
-        .as_str()
-        .split_once("://")
-        .map_or("", |(_, host)| host);
-    format!("xchat://{host}/{account}")
+const SCHEME: &str = "xchat:";
+
+/// Somebody, as named on the command line.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Peer {
+    pub(crate) recipient: Recipient,
+    /// The server that a contact link names.
+    pub(crate) server: Option<Server>,
 }
 
-/// Reads what a person typed. A link must be of the profile's server.
-pub(crate) fn parse(typed: &str, server: &Server) -> Result<Recipient, Failure> {
-    let typed = typed.trim();
-    let wrong = |what: &str| {
-        let next = "give a username, an account id (xchat1…) or a contact link (xchat://…)";
-        Failure::new(USAGE, "peer_invalid", format!("{typed:?} {what}"), next)
-    };
-    if let Some(rest) = typed.strip_prefix("xchat://") {
-        let (host, account) = rest
-            .split_once('/')
-            .ok_or_else(|| wrong("is a cut contact link"))?;
-        let account = account
-            .parse()
-            .map_err(|_| wrong("is a damaged contact link"))?;
-        if !server.as_str().ends_with(&format!("://{host}")) {
+impl Peer {
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        let text = text.trim();
+        if let Some(link) = text.strip_prefix(SCHEME) {
+            return Self::parse_link(link);
+        }
+        let recipient = if looks_like_id(text) {
+            Recipient::Account(account(text)?)
+        } else if text.is_empty() {
             return Err(Failure::new(
-                PROTOCOL,
-                "other_server",
-                format!(
-                    "that link is of another server, {}",
-                    text::safe(host, false)
-                ),
-                "use a profile of that server; servers do not talk to each other yet",
+                Exit::Usage,
+                "peer_empty",
+                "nobody is named",
+                "give a username, an account id or a contact link",
             ));
-        }
-        return Ok(Recipient::Account(account));
-    }
-    if typed.starts_with("xchat1") {
-        let account = typed
-            .parse()
-            .map_err(|_| wrong("is a mistyped account id"))?;
-        return Ok(Recipient::Account(account));
-    }
-    if typed.is_empty() {
-        return Err(wrong("names nobody"));
-    }
-    Ok(Recipient::Name(typed.to_owned()))
-}
-
-/// Somebody this profile knows, with the name to show.
-#[derive(Clone, Debug)]
-pub(crate) struct Known {
-    pub(crate) account: AccountId,
-    pub(crate) name: String,
-}
-
-/// Finds somebody among the conversations; a name that is not there is looked up online.
-pub(crate) async fn find(session: &mut Session<'_>, typed: &str) -> Result<Known, Failure> {
-    let recipient = parse(typed, session.client.server())?;
-    if let Some(known) = among_conversations(session, &recipient).await? {
-        return Ok(known);
-    }
-    match recipient {
-        Recipient::Account(account) => Ok(Known {
-            account,
-            name: account.short(),
-        }),
-        Recipient::Name(name) => {
-            let account = resolve(session, &name).await?;
-            Ok(Known { account, name })
-        }
-        Recipient::Conversation(_) => Err(unknown(typed)),
-    }
-}
-
-/// Looks only at what the profile holds.
-pub(crate) async fn among_conversations(
-    session: &Session<'_>,
-    recipient: &Recipient,
-) -> Result<Option<Known>, Failure> {
-    let views = session.client.conversations().await?;
-    let is_meant = |peer: AccountId, name: Option<&String>| match recipient {
-        Recipient::Account(account) => peer == *account,
-        Recipient::Name(asked) => name.is_some_and(|name| name.eq_ignore_ascii_case(asked)),
-        Recipient::Conversation(_) => false,
-    };
-    let view = views
-        .into_iter()
-        .filter(|view| view.phase != Phase::Closed)
-        .find(|view| is_meant(view.peer, view.peer_name.as_ref()));
-    Ok(view.map(|view| Known {
-        account: view.peer,
-        name: view.peer_name.unwrap_or_else(|| view.peer.short()),
-    }))
-}
-
-async fn resolve(session: &mut Session<'_>, name: &str) -> Result<AccountId, Failure> {
-    session.client.connect()?;
-    session
-        .client
-        .command(Command::Resolve {
-            name: name.to_owned(),
+        } else {
+            Recipient::Name(text.to_owned())
+        };
+        Ok(Self {
+            recipient,
+            server: None,
         })
-        .await?;
-    let answer = session
-        .need(|event| match event {
-            Event::Resolved { account, .. } => Some(Some(*account)),
-            Event::NameUnknown { .. } => Some(None),
-            _ => None,
+    }
+
+    fn parse_link(link: &str) -> Result<Self, Failure> {
+        let (id, address) = link.split_once('@').ok_or_else(|| {
+            Failure::new(
+                Exit::Data,
+                "link_invalid",
+                "the contact link names no server",
+                "copy the whole link, from xchat: to its end",
+            )
+        })?;
+        Ok(Self {
+            recipient: Recipient::Account(account(id)?),
+            server: Some(address.parse()?),
         })
-        .await?;
-    answer.ok_or_else(|| unknown(name))
+    }
+
+    /// Refuses a contact of another server: nothing leads from one to the other.
+    pub(crate) fn check_server(&self, own: &Server) -> Result<(), Failure> {
+        match &self.server {
+            Some(other) if other != own => Err(Failure::new(
+                Exit::NoHost,
+                "contact_elsewhere",
+                format!("this contact is on {other}, and your profile on {own}"),
+                "use a profile of that server; `xchat register NAME --server URL` makes one",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// As it is spoken of: the name, or the beginning of the id.
+    pub(crate) fn shown(&self) -> String {
+        match &self.recipient {
+            Recipient::Name(name) => crate::clean::line(name),
+            Recipient::Account(account) => short(account),
+            Recipient::Conversation(conversation) => conversation.to_hex(),
+        }
+    }
 }
 
-pub(crate) fn unknown(name: &str) -> Failure {
-    let name = text::safe(name, false);
-    Failure::new(
-        NO_USER,
-        "username_unknown",
-        format!("nobody on this server is called {name}"),
-        "check the name with them, or use their contact link (`xchat link`)",
-    )
+/// The beginning of an id, for where no name is known.
+pub(crate) fn short(account: &AccountId) -> String {
+    format!("{}…", account.short())
+}
+
+/// A contact link of an account on a server.
+pub(crate) fn link(account: &AccountId, server: &Server) -> String {
+    let address = server.as_str().strip_prefix("wss://");
+    format!("{SCHEME}{account}@{}", address.unwrap_or(server.as_str()))
+}
+
+/// An id is longer than any username, and starts as no word does.
+fn looks_like_id(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.starts_with("xchat1") && lower.len() > 32
+}
+
+fn account(text: &str) -> Result<AccountId, Failure> {
+    text.parse().map_err(|_| {
+        Failure::new(
+            Exit::Data,
+            "account_invalid",
+            "the account id has a typing mistake: its checksum does not fit",
+            "copy it whole, from xchat1 to its end",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_link_leads_back_to_account_and_server() {
+        let account = AccountId::new([9; 32]);
+        for address in [
+            "wss://chat.example.org",
+            "ws://127.0.0.1:8420",
+            "wss://[::2]:1",
+        ] {
+            let server: Server = address.parse().unwrap();
+            let peer = Peer::parse(&link(&account, &server)).unwrap();
+            assert_eq!(peer.recipient, Recipient::Account(account));
+            assert_eq!(peer.server, Some(server));
+        }
+    }
+
+    #[test]
+    fn names_and_ids_are_told_apart_and_typing_mistakes_found() {
+        let account = AccountId::new([9; 32]);
+        let named = |text: &str| Peer::parse(text).map(|peer| peer.recipient);
+        assert_eq!(named(" bob ").unwrap(), Recipient::Name("bob".to_owned()));
+        assert_eq!(
+            named("xchat1").unwrap(),
+            Recipient::Name("xchat1".to_owned())
+        );
+        assert_eq!(
+            named(&account.to_string()).unwrap(),
+            Recipient::Account(account)
+        );
+        let wrong = account.to_string().replace("xchat1p", "xchat1q");
+        assert_eq!(named(&wrong).unwrap_err().reason, "account_invalid");
+        assert_eq!(named("xchat:xchat1").unwrap_err().reason, "link_invalid");
+        assert_eq!(named(" ").unwrap_err().reason, "peer_empty");
+    }
 }

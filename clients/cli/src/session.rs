@@ -1,273 +1,341 @@
-//! An open profile, and waiting for what happens.
+//! A profile in use: opened, connected, listened to until what was asked for has happened.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 use xchat_sdk::{
-    Client, Entry, Event, Events, Home, Options, Profile, SecurityEvent, Settings, Suspension,
-    Warning,
+    AccountId, Client, Command, Connection, Entry, Event, Events, Held, Options, Profile, Progress,
+    Recipient, Server, Settings, Warning,
 };
 
 use crate::{
-    arguments::Arguments,
-    failure::{CONFIG, Failure, NO_PROFILE, PROTOCOL},
-    output::Output,
+    exit::Exit, failure::Failure, peer::Peer, place::Place, reasons, screen::Screen, when,
 };
 
-/// How long a command waits for an answer that should come at once.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-pub(crate) struct Session<'a> {
+/// An open profile with a registered account, or one that is about to get it.
+#[derive(Debug)]
+pub(crate) struct Session {
     pub(crate) client: Client,
-    pub(crate) profile: Profile,
+    pub(crate) profile: String,
+    pub(crate) screen: Screen,
+    /// Where it connects.
+    pub(crate) server: Server,
+    /// Whether the clock keeps anything from being sent.
+    pub(crate) clock_stopped: bool,
     events: Events,
-    output: &'a Output,
+    patience: Duration,
 }
 
-/// How waiting for an event ended.
-pub(crate) enum Waited<T> {
-    Found(T),
-    /// The server can't be reached.
-    Offline(String),
-    /// Nothing came in time.
-    Late,
+/// One thing heard.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Event(Box<Event>),
+    Proof(Progress),
+    /// An attempt to reach the server failed; it is repeated.
+    Away(String),
 }
 
-/// The folder of all profiles.
-pub(crate) fn home(arguments: &Arguments) -> Result<Home, Failure> {
-    if let Some(home) = &arguments.home {
-        return Ok(Home::new(home));
+/// How far a wait came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reach<T> {
+    Done(T),
+    /// The server is not there, and why.
+    Away(String),
+}
+
+impl Session {
+    pub(crate) async fn open(place: &Place, screen: Screen) -> Result<Self, Failure> {
+        Self::open_profile(place, place.choose()?, screen).await
     }
-    let data = std::env::var_os("XDG_DATA_HOME").map(std::path::PathBuf::from);
-    let data = data
-        .filter(|path| path.is_absolute())
-        .or_else(|| std::env::home_dir().map(|home| home.join(".local").join("share")));
-    let data = data.ok_or_else(|| {
-        let next = "set HOME, or name a folder with --home";
-        Failure::new(CONFIG, "home_unknown", "this user has no home folder", next)
-    })?;
-    Ok(Home::new(data.join("xchat")))
-}
 
-/// The profile that was named, or the only one there is.
-pub(crate) fn choose(arguments: &Arguments, home: &Home) -> Result<String, Failure> {
-    if let Some(name) = &arguments.profile {
-        return Ok(name.clone());
-    }
-    let mut profiles = home.profiles()?;
-    match profiles.len() {
-        0 => Err(Failure::new(
-            NO_PROFILE,
-            "no_profile",
-            "there is no profile on this machine yet",
-            "make one with `xchat register NAME`",
-        )),
-        1 => Ok(profiles.remove(0)),
-        _ => Err(Failure::new(
-            CONFIG,
-            "several_profiles",
-            format!("there are several profiles: {}", profiles.join(", ")),
-            "choose one with --profile NAME or XCHAT_PROFILE=NAME",
-        )),
-    }
-}
-
-impl<'a> Session<'a> {
-    /// Opens the chosen profile, offline.
-    pub(crate) async fn open(arguments: &Arguments, output: &'a Output) -> Result<Self, Failure> {
-        let home = home(arguments)?;
-        let name = choose(arguments, &home)?;
-        let (client, events) = open(home, name.clone()).await?;
-        let Some(profile) = client.profile().await? else {
-            client.close().await;
-            return Err(unfinished(&name));
+    pub(crate) async fn open_profile(
+        place: &Place,
+        profile: String,
+        screen: Screen,
+    ) -> Result<Self, Failure> {
+        let options = Options {
+            home: place.home.clone(),
+            profile: profile.clone(),
+            settings: Settings {
+                client: concat!("xchat-cli/", env!("CARGO_PKG_VERSION")).to_owned(),
+                ..Settings::default()
+            },
         };
+        let (client, events) = Client::open(options).await?;
+        let server = place.server.clone();
         Ok(Self {
+            server: server.unwrap_or_else(|| client.server().clone()),
             client,
             profile,
+            screen,
+            clock_stopped: false,
             events,
-            output,
+            patience: place.patience,
         })
     }
 
-    /// What this account is called here.
-    pub(crate) fn own_name(&self) -> String {
-        self.profile
-            .username
-            .clone()
-            .unwrap_or_else(|| self.profile.account.short())
+    /// Who this profile is; a profile without an account is refused.
+    pub(crate) async fn account(&self) -> Result<Profile, Failure> {
+        let profile = self.client.profile().await?;
+        profile
+            .filter(|profile| profile.registered)
+            .ok_or_else(reasons::not_registered)
     }
 
-    /// Waits for an event that answers, showing on the way what a person must know.
-    pub(crate) async fn wait<T>(
-        &mut self,
-        patience: Duration,
-        mut pick: impl FnMut(&Event) -> Option<T>,
-    ) -> Result<Waited<T>, Failure> {
-        let deadline = Instant::now() + patience;
-        loop {
-            match timeout_at(deadline, self.events.next()).await {
-                Err(_) => return Ok(Waited::Late),
-                Ok(None) => return Err(xchat_sdk::Error::Closed.into()),
-                Ok(Some(Entry::Failed(error))) => return Err(error.into()),
-                Ok(Some(Entry::Unreachable(why))) => return Ok(Waited::Offline(why.to_string())),
-                Ok(Some(Entry::Proof(_))) => {}
-                Ok(Some(Entry::Event(event))) => {
-                    if let Some(found) = pick(&event) {
-                        return Ok(Waited::Found(found));
-                    }
-                    notice(self.output, &event)?;
+    pub(crate) fn connect(&self) -> Result<(), Failure> {
+        Ok(self.client.connect_to(self.server.clone())?)
+    }
+
+    /// The next thing that happens. Warnings are printed on the way; what makes going on senseless
+    /// is the error. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Result<Heard, Failure> {
+        match self.events.next().await {
+            Some(Entry::Event(event)) => {
+                self.warn(&event)?;
+                Ok(Heard::Event(Box::new(event)))
+            }
+            Some(Entry::Proof(progress)) => Ok(Heard::Proof(progress)),
+            Some(Entry::Unreachable(error)) => Ok(Heard::Away(error.to_string())),
+            Some(Entry::Failed(error)) => Err(error.into()),
+            None => Err(xchat_sdk::Error::Closed.into()),
+        }
+    }
+
+    /// Hears events that are there already.
+    pub(crate) fn hear_ready(&mut self, mut hear: impl FnMut(&Event)) -> Result<(), Failure> {
+        while let Some(entry) = self.events.ready() {
+            match entry {
+                Entry::Event(event) => {
+                    self.warn(&event)?;
+                    hear(&event);
                 }
+                Entry::Failed(error) => return Err(error.into()),
+                Entry::Proof(_) | Entry::Unreachable(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until `pick` takes an event, the server turns out to be away, or patience ends.
+    pub(crate) async fn until<T>(
+        &mut self,
+        mut pick: impl FnMut(&Event) -> Option<T>,
+    ) -> Result<Reach<T>, Failure> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            match timeout_at(deadline, self.next()).await {
+                Err(_) => return Ok(self.silent()),
+                Ok(heard) => match heard? {
+                    Heard::Event(event) => {
+                        if let Some(picked) = pick(&event) {
+                            return Ok(Reach::Done(picked));
+                        }
+                    }
+                    Heard::Proof(_) => {}
+                    Heard::Away(why) => return Ok(Reach::Away(why)),
+                },
             }
         }
     }
 
-    /// Like [`Session::wait`], but being offline or late is a failure.
-    pub(crate) async fn need<T>(
+    /// Waits until everything that can be sent and fetched is.
+    pub(crate) async fn settle(
         &mut self,
-        pick: impl FnMut(&Event) -> Option<T>,
-    ) -> Result<T, Failure> {
-        let server = self.client.server().clone();
-        match self.wait(PATIENCE, pick).await? {
-            Waited::Found(found) => Ok(found),
-            Waited::Offline(why) => Err(Failure::unreachable(&server, &why)),
-            Waited::Late => Err(Failure::unreachable(&server, &"it does not answer in time")),
+        mut hear: impl FnMut(&Event),
+    ) -> Result<Reach<()>, Failure> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            if self.client.is_settled().await? {
+                self.hear_ready(&mut hear)?;
+                return Ok(Reach::Done(()));
+            }
+            match timeout_at(deadline, self.next()).await {
+                Err(_) => return Ok(self.silent()),
+                Ok(heard) => match heard? {
+                    Heard::Event(event) => hear(&event),
+                    Heard::Proof(_) => {}
+                    Heard::Away(why) => return Ok(Reach::Away(why)),
+                },
+            }
         }
     }
 
-    /// The next entry, for programs that show everything as it comes.
-    pub(crate) async fn next(&mut self) -> Option<Entry> {
-        self.events.next().await
+    /// Connects and settles; where the server is away, says so and goes on with what is here.
+    pub(crate) async fn catch_up(&mut self) -> Result<Reach<()>, Failure> {
+        self.connect()?;
+        let reach = self.settle(|_| {}).await?;
+        if let Reach::Away(why) = &reach {
+            let server = &self.server;
+            self.screen.note(format_args!(
+                "The server {server} can't be reached ({why}); this is what is here."
+            ));
+        }
+        Ok(reach)
     }
 
+    fn silent<T>(&self) -> Reach<T> {
+        Reach::Away(format!("no answer within {} s", self.patience.as_secs()))
+    }
+
+    /// The account of a peer: known here, or looked up if the server is there.
+    pub(crate) async fn resolve(&mut self, peer: &Peer) -> Result<AccountId, Failure> {
+        let name = match &peer.recipient {
+            Recipient::Account(account) => return Ok(*account),
+            Recipient::Name(name) => name.clone(),
+            Recipient::Conversation(_) => return Err(reasons::unknown_name(&peer.shown())),
+        };
+        self.client
+            .command(Command::Resolve { name: name.clone() })
+            .await?;
+        let found = self
+            .until(|event| match event {
+                Event::Resolved {
+                    name: told,
+                    account,
+                } if *told == name => Some(Some(*account)),
+                Event::NameUnknown { name: told } if *told == name => Some(None),
+                _ => None,
+            })
+            .await?;
+        match found {
+            Reach::Done(Some(account)) => Ok(account),
+            Reach::Done(None) if self.client.connection().await? == Connection::Ready => {
+                Err(reasons::unknown_name(&peer.shown()))
+            }
+            Reach::Done(None) | Reach::Away(_) => Err(self.not_looked_up(peer)),
+        }
+    }
+
+    fn not_looked_up(&self, peer: &Peer) -> Failure {
+        Failure::new(
+            Exit::Unavailable,
+            "name_unresolved",
+            format!(
+                "{} was never looked up, and the server {} can't be reached",
+                peer.shown(),
+                self.server
+            ),
+            "do the same again when it is there",
+        )
+    }
+
+    pub(crate) fn unreachable(&self, why: &str) -> Failure {
+        Failure::new(
+            Exit::Unavailable,
+            "server_unreachable",
+            format!("the server {} can't be reached: {why}", self.server),
+            "look whether it runs (`make run` starts one here) and whether the address is right (--server)",
+        )
+    }
+
+    /// Ends in good order; what is stored is whole in any case.
     pub(crate) async fn close(self) {
         self.client.close().await;
     }
-}
 
-pub(crate) async fn open(home: Home, profile: String) -> Result<(Client, Events), Failure> {
-    let client = concat!("xchat/", env!("CARGO_PKG_VERSION")).to_owned();
-    let settings = Settings {
-        client,
-        ..Settings::default()
-    };
-    Ok(Client::open(Options {
-        home,
-        profile,
-        settings,
-    })
-    .await?)
-}
+    fn warn(&mut self, event: &Event) -> Result<(), Failure> {
+        match event {
+            Event::Warning(warning) => self.warn_of(*warning),
+            Event::Security { event, .. } => {
+                self.screen.warning(event.name(), reasons::security(*event));
+                Ok(())
+            }
+            Event::Suspended { why, .. } => {
+                let text = format!("a conversation is suspended: {}", reasons::suspension(*why));
+                self.screen.warning(why.name(), text);
+                Ok(())
+            }
+            Event::ServerRefused {
+                request: "login",
+                reason,
+                ..
+            } => Err(reasons::refused("the login of this device", *reason)),
+            Event::ServerRefused {
+                request, reason, ..
+            } => {
+                let failure = reasons::refused(request, *reason);
+                self.screen.warning(&failure.reason, failure.what);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
 
-fn unfinished(name: &str) -> Failure {
-    Failure::new(
-        NO_PROFILE,
-        "not_registered",
-        format!("profile {name:?} has no account yet"),
-        format!("finish with `xchat register {name}`"),
-    )
-}
-
-/// Shows what nobody asked for but everybody should know; fails where nothing can go on.
-pub(crate) fn notice(output: &Output, event: &Event) -> Result<(), Failure> {
-    match event {
-        Event::Warning(Warning::ClockOff { milliseconds }) => {
-            output.warn("clock_skew", &clock(*milliseconds));
-        }
-        Event::Warning(Warning::ClockStopped { milliseconds }) => {
-            return Err(Failure::new(
-                PROTOCOL,
-                "clock_skew",
-                format!(
-                    "{}: nothing is sent or applied like this",
-                    clock(*milliseconds)
-                ),
-                "set this machine's clock, or ask the server's operator to set theirs",
-            ));
-        }
-        Event::Warning(Warning::OtherServer) => {
-            return Err(Failure::new(
-                PROTOCOL,
-                "other_server",
-                "the server is another one than this profile registered at",
-                "check its address; a server that was set up anew knows no old accounts",
-            ));
-        }
-        Event::Warning(Warning::ServerVersion { server, client }) => {
-            let older = if server < client {
-                "the server"
+    fn warn_of(&mut self, warning: Warning) -> Result<(), Failure> {
+        let off = |milliseconds: i64| {
+            let side = if milliseconds < 0 {
+                "behind"
             } else {
-                "this program"
+                "ahead of"
             };
-            return Err(Failure::new(
-                PROTOCOL,
+            format!(
+                "this device's clock is {} {side} the server's",
+                when::span(milliseconds.unsigned_abs())
+            )
+        };
+        match warning {
+            Warning::ClockOff { milliseconds } => {
+                self.screen.warning(
+                    "clock_off",
+                    format_args!("{}; set it right", off(milliseconds)),
+                );
+                Ok(())
+            }
+            Warning::ClockStopped { milliseconds } => {
+                self.clock_stopped = true;
+                let text = format!(
+                    "{}: nothing is sent until it is set right",
+                    off(milliseconds)
+                );
+                self.screen.warning("clock_skew", text);
+                Ok(())
+            }
+            Warning::OtherServer => Err(Failure::new(
+                Exit::Config,
+                "other_server",
+                format!(
+                    "at {} there is another server than the one of profile {}",
+                    self.server, self.profile
+                ),
+                "look whether the address is right; if the server was set up anew, register again",
+            )),
+            Warning::ServerVersion { server, client } => Err(Failure::new(
+                Exit::Protocol,
                 "unsupported_version",
-                format!("the server speaks version {server} and this program {client}"),
-                format!("update {older}"),
-            ));
+                format!(
+                    "the server speaks version {server} of the protocol, this program version {client}"
+                ),
+                "use a program and a server of the same version",
+            )),
         }
-        Event::Security { event, .. } => output.warn(event.name(), &security(*event)),
-        Event::Suspended { why, .. } => output.warn(why.name(), suspension(*why)),
-        Event::ServerRefused {
-            request,
-            reason,
-            message,
-        } => {
-            output.warn(
-                reason.as_str_name(),
-                &format!("the server refused {request}: {message}"),
-            );
-        }
-        _ => {}
     }
-    Ok(())
 }
 
-fn clock(milliseconds: i64) -> String {
-    let (minutes, direction) = (
-        milliseconds.abs() / 60_000,
-        if milliseconds > 0 {
-            "ahead of"
+/// Why a text that is stored does not go, once all that can go has gone.
+pub(crate) async fn why_held(
+    session: &Session,
+    reach: &Reach<()>,
+    peer: &Peer,
+    account: Option<AccountId>,
+) -> Result<Held, Failure> {
+    if let Reach::Away(_) = reach {
+        let by_name = matches!(peer.recipient, Recipient::Name(_)) && account.is_none();
+        return Ok(if by_name {
+            Held::NameUnresolved
         } else {
-            "behind"
-        },
-    );
-    format!("this machine's clock is {minutes} minutes {direction} the server's")
-}
-
-fn security(event: SecurityEvent) -> String {
-    let what = match event {
-        SecurityEvent::HeadHash { .. }
-        | SecurityEvent::Digest { .. }
-        | SecurityEvent::Gap { .. }
-        | SecurityEvent::Withheld { .. }
-        | SecurityEvent::NotOurs { .. }
-        | SecurityEvent::Answer => "the server altered, left out or made up something",
-        SecurityEvent::Sender { .. } => "a message claims another sender than it has",
-        SecurityEvent::Undecryptable { .. } => "a message can't be decrypted",
-        SecurityEvent::Refused { .. }
-        | SecurityEvent::CannotApply { .. }
-        | SecurityEvent::Members => "a change of the group does not hold",
-        SecurityEvent::Parked { .. } => "the server could not read a record",
-        SecurityEvent::Welcome => "an invitation can't be opened",
-        SecurityEvent::KeyPackage => "a key package is not that of its account",
-    };
-    format!("security: {what}")
-}
-
-const fn suspension(why: Suspension) -> &'static str {
-    match why {
-        Suspension::CounterConflict => {
-            "a copy of this profile is in use elsewhere: nothing more is sent in this conversation"
-        }
-        Suspension::RolledBack { .. } => {
-            "the server was set back to an older state: nothing more is sent in this conversation"
-        }
-        Suspension::UpdateNeeded => "this conversation needs a newer version of this program",
-        Suspension::Untrusted => {
-            "what the server said does not hold: nothing more is sent in this conversation"
-        }
-        Suspension::NotMember => "this device is no longer part of this conversation",
-        Suspension::Damaged => "the stored state of this conversation can't be read",
+            Held::Offline
+        });
     }
+    if session.clock_stopped {
+        return Ok(Held::Clock);
+    }
+    let conversations = session.client.conversations().await?;
+    let suspended = conversations
+        .iter()
+        .any(|view| Some(view.peer) == account && view.suspension.is_some());
+    Ok(if suspended {
+        Held::Suspended
+    } else {
+        Held::RequestOpen
+    })
 }

@@ -1,87 +1,96 @@
-//! `xchat accept PEER` and `xchat decline PEER`
+//! `xchat accept PEER` and `xchat decline PEER`.
 
-use serde_json::json;
-use xchat_sdk::{Command, Event, Phase, Recipient};
+use xchat_sdk::{AccountId, Command, Event, Phase};
 
 use crate::{
-    arguments::Arguments,
-    failure::{Failure, NO_USER},
-    output::Output,
-    peer::{self, Known},
-    session::{PATIENCE, Session, Waited},
-    text,
+    args::Whom,
+    exit::Exit,
+    failure::Failure,
+    json,
+    peer::Peer,
+    session::{Reach, Session},
 };
 
-pub(crate) async fn run(
-    arguments: &Arguments,
-    typed: &str,
-    accept: bool,
-    output: &Output,
-) -> Result<(), Failure> {
-    let mut session = Session::open(arguments, output).await?;
-    session.client.connect()?;
-    // What asks may have come a moment ago.
+pub(crate) async fn run(args: &Whom, accept: bool, mut session: Session) -> Result<Exit, Failure> {
+    let peer = Peer::parse(&args.peer)?;
+    session.account().await?;
+    peer.check_server(session.client.server())?;
+    session.catch_up().await?;
+    let account = session.resolve(&peer).await?;
+    if !asks(&session, account).await? {
+        return Err(no_request(&peer));
+    }
+    let recipient = xchat_sdk::Recipient::Account(account);
     session
-        .wait(PATIENCE, |event| {
-            matches!(event, Event::Settled).then_some(())
+        .client
+        .command(if accept {
+            Command::Accept { peer: recipient }
+        } else {
+            Command::Decline { peer: recipient }
         })
         .await?;
-    let recipient = peer::parse(typed, session.client.server())?;
-    let known = who_asks(&session, &recipient, typed).await?;
-    let peer = Recipient::Account(known.account);
-    let command = if accept {
-        Command::Accept { peer }
-    } else {
-        Command::Decline { peer }
-    };
-    session.client.command(command).await?;
-    let account = known.account;
-    let waited = session
-        .wait(PATIENCE, |event| match event {
-            Event::Accepted { account: told, .. } | Event::Declined { account: told, .. } => {
-                (*told == account).then_some(())
-            }
-            _ => None,
+    let mut applied = false;
+    let reach = session
+        .settle(|event| {
+            applied |= matches!(event, Event::Accepted { account: told, .. } | Event::Declined { account: told, .. } if *told == account);
         })
         .await?;
-    session.close().await;
-    let name = text::safe(&known.name, false);
-    let outcome = match (&waited, accept) {
-        (Waited::Found(()), true) => "accepted",
-        (Waited::Found(()), false) => "declined",
-        _ => "queued",
-    };
-    let sentence = match outcome {
-        "accepted" => format!("accepted: talk with `xchat chat {name}`"),
-        "declined" => format!("declined: {name} can't reach you in this conversation"),
-        _ => "queued: the server can't be reached; your answer goes out with the next command"
-            .to_owned(),
-    };
-    output.say(
-        sentence,
-        &json!({ "account": account.to_string(), "outcome": outcome }),
+    let (answer, outcome) = (
+        if accept { "accepted" } else { "declined" },
+        if applied { "applied" } else { "queued" },
     );
-    Ok(())
+    session.screen.json(&json::Answer {
+        account: account.to_string(),
+        answer,
+        outcome,
+    });
+    let who = peer.shown();
+    let exit = match (applied, reach) {
+        (true, _) if accept => {
+            session.screen.line(format_args!(
+                "Accepted: you can talk with {who} now, `xchat chat {who}`."
+            ));
+            Exit::Ok
+        }
+        (true, _) => {
+            session.screen.line(format_args!(
+                "Declined: {who} can't write to you in this request any more."
+            ));
+            Exit::Ok
+        }
+        (false, Reach::Done(())) => return Err(unanswered(&who)),
+        (false, Reach::Away(_)) => {
+            session
+                .screen
+                .line("Kept; the next command that reaches the server tells it.");
+            Exit::Temp
+        }
+    };
+    session.close().await;
+    Ok(exit)
 }
 
-async fn who_asks(
-    session: &Session<'_>,
-    recipient: &Recipient,
-    typed: &str,
-) -> Result<Known, Failure> {
-    let known = peer::among_conversations(session, recipient).await?;
-    let views = session.client.conversations().await?;
-    let asks = |known: &Known| {
-        views
-            .iter()
-            .any(|view| view.peer == known.account && view.phase == Phase::Invited)
-    };
-    known.filter(asks).ok_or_else(|| {
-        Failure::new(
-            NO_USER,
-            "no_request",
-            format!("{} does not ask to talk to you", text::safe(typed, false)),
-            "see who does with `xchat requests`",
-        )
-    })
+async fn asks(session: &Session, account: AccountId) -> Result<bool, Failure> {
+    let conversations = session.client.conversations().await?;
+    Ok(conversations
+        .iter()
+        .any(|view| view.peer == account && view.phase == Phase::Invited))
+}
+
+fn no_request(peer: &Peer) -> Failure {
+    Failure::new(
+        Exit::NoName,
+        "no_request",
+        format!("there is no open request of {}", peer.shown()),
+        "see who asks with `xchat requests`",
+    )
+}
+
+fn unanswered(who: &str) -> Failure {
+    Failure::new(
+        Exit::Protocol,
+        "not_answered",
+        format!("the server did not take the answer to {who}"),
+        "see with `xchat requests` whether the request is still there, and with `xchat doctor` why",
+    )
 }

@@ -1,201 +1,297 @@
-//! `xchat chat PEER`: line mode.
+//! `xchat chat PEER`: lines typed are sent, lines received are shown, until `/quit` or Ctrl-C.
 
-use std::collections::HashMap;
+mod keyboard;
+mod show;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
-use xchat_sdk::{Entry, Event, Message, Recipient, Ticket};
+use std::collections::BTreeMap;
 
-use super::send;
+use tokio::sync::mpsc;
+use xchat_sdk::{AccountId, Command, Connection, Event, Phase, Profile, Recipient, Ticket};
+
+use self::{
+    keyboard::{Typed, keyboard},
+    show::Shown,
+};
+use super::history::Names;
 use crate::{
-    arguments::Arguments,
+    args::Whom,
+    exit::Exit,
     failure::Failure,
-    output::Output,
-    peer::{self, Known},
-    session::{self, Session},
-    text,
+    json::{self, Happened},
+    peer::Peer,
+    reasons,
+    session::{Heard, Reach, Session},
 };
 
-const SHOWN_AT_START: usize = 10;
+/// Messages shown at the beginning.
+const LOOK_BACK: usize = 20;
 
-struct Chat<'a> {
-    session: Session<'a>,
-    peer: Known,
-    own_name: String,
-    output: &'a Output,
-    /// What was typed and has no outcome yet.
-    open: HashMap<Ticket, String>,
-    is_offline: bool,
+/// An open chat.
+struct Chat {
+    session: Session,
+    peer: Peer,
+    /// Unknown while its name was never looked up.
+    account: Option<AccountId>,
+    own: Profile,
+    shown: Shown,
+    /// Texts typed here whose fate is open.
+    open: BTreeMap<Ticket, String>,
+    away: bool,
 }
 
-pub(crate) async fn run(
-    arguments: &Arguments,
-    typed: &str,
-    output: &Output,
-) -> Result<(), Failure> {
-    let mut session = Session::open(arguments, output).await?;
-    let peer = peer::find(&mut session, typed).await?;
-    session.client.connect()?;
-    let own_name = session.own_name();
+/// Whether the chat goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    /// `/quit` or Ctrl-C: at once, for what waits is kept.
+    Quit,
+    /// The input ended: when everything that can be sent is.
+    Finish,
+}
+
+pub(crate) async fn run(args: &Whom, mut session: Session) -> Result<Exit, Failure> {
+    let peer = Peer::parse(&args.peer)?;
+    let own = session.account().await?;
+    peer.check_server(session.client.server())?;
+    session.connect()?;
+    let reach = session.settle(|_| {}).await?;
+    let account = match session.resolve(&peer).await {
+        Ok(account) => Some(account),
+        // Lines can be typed all the same: they wait for the name.
+        Err(failure) if failure.exit == Exit::Unavailable => None,
+        Err(failure) => return Err(failure),
+    };
     let mut chat = Chat {
+        shown: Shown::new(&session, &own, account, &peer).await?,
+        away: matches!(reach, Reach::Away(_)),
         session,
         peer,
-        own_name,
-        output,
-        open: HashMap::new(),
-        is_offline: false,
+        account,
+        own,
+        open: BTreeMap::new(),
     };
-    chat.greet().await?;
-    chat.talk().await?;
-    chat.finish().await
+    chat.begin().await?;
+    let done = chat.talk().await;
+    let waiting = !chat.open.is_empty();
+    chat.session.close().await;
+    done?;
+    Ok(if waiting { Exit::Temp } else { Exit::Ok })
 }
 
-impl Chat<'_> {
-    async fn greet(&self) -> Result<(), Failure> {
-        let name = text::safe(&self.peer.name, false);
-        self.output.line(format!(
-            "Chat with {name}. A line is a message; /quit or Ctrl-D leaves."
-        ));
-        let history = self
-            .session
-            .client
-            .history(self.peer.account, None, SHOWN_AT_START)
-            .await?;
-        for message in &history {
-            self.show(message);
+impl Chat {
+    async fn begin(&mut self) -> Result<(), Failure> {
+        if let Some(account) = self.account {
+            let messages = self
+                .session
+                .client
+                .history(account, None, LOOK_BACK)
+                .await?;
+            for message in &messages {
+                self.shown.message(message);
+            }
+        }
+        let screen = self.session.screen;
+        let who = self.shown.peer().to_owned();
+        screen.line(screen.dim(format_args!(
+            "-- chat with {who}: type a line to send it, /quit leaves"
+        )));
+        match self.phase().await? {
+            Some(Phase::Invited) => self.shown.state(format_args!(
+                "{who} asks to talk with you: /accept or /decline"
+            )),
+            Some(Phase::Asked) => self.shown.state(format_args!(
+                "{who} has not accepted yet; what you type waits"
+            )),
+            None => self.shown.state(format_args!(
+                "nothing was said yet: your first line asks {who} to talk with you"
+            )),
+            Some(_) => {}
+        }
+        if self.away {
+            self.shown
+                .state("the server can't be reached; what you type waits");
         }
         Ok(())
     }
 
-    fn show(&self, message: &Message) {
-        let own = self.session.profile.account;
-        self.output
-            .message(message, own, &self.own_name, &self.peer.name);
+    /// Where the conversation with the peer stands, the liveliest if there are several.
+    async fn phase(&self) -> Result<Option<Phase>, Failure> {
+        let conversations = self.session.client.conversations().await?;
+        let of_peer = conversations
+            .iter()
+            .filter(|view| Some(view.peer) == self.account);
+        let phases: Vec<Phase> = of_peer.map(|view| view.phase).collect();
+        let open = phases.iter().find(|phase| **phase == Phase::Open);
+        Ok(open.or(phases.first()).copied())
     }
 
     async fn talk(&mut self) -> Result<(), Failure> {
-        let mut lines: Lines<BufReader<Stdin>> = BufReader::new(tokio::io::stdin()).lines();
+        let mut typed = keyboard();
         loop {
-            tokio::select! {
-                line = lines.next_line() => match line {
-                    Ok(Some(line)) if line.trim() == "/quit" => return Ok(()),
-                    Ok(Some(line)) => self.say(line).await?,
-                    // The end of a pipe, or of the terminal.
-                    Ok(None) | Err(_) => return Ok(()),
-                },
-                entry = self.session.next() => self.hear(entry)?,
+            let next = tokio::select! {
+                line = typed.recv() => self.typed(line).await?,
+                heard = self.session.next() => self.heard(heard?).await?,
+                _ = tokio::signal::ctrl_c() => Next::Quit,
+            };
+            match next {
+                Next::GoOn => {}
+                Next::Quit => return Ok(()),
+                Next::Finish => return self.finish().await,
             }
         }
     }
 
-    async fn say(&mut self, line: String) -> Result<(), Failure> {
-        if line.trim().is_empty() {
-            return Ok(());
+    /// The input has ended: what can be sent is, then the chat ends.
+    async fn finish(&mut self) -> Result<(), Failure> {
+        let mut events = Vec::new();
+        self.session
+            .settle(|event| events.push(event.clone()))
+            .await?;
+        for event in events {
+            self.happened(&event).await?;
         }
-        let to = Recipient::Account(self.peer.account);
-        let ticket = self.session.client.send(to, line.clone()).await?;
-        self.open.insert(ticket, line);
         Ok(())
     }
 
-    fn hear(&mut self, entry: Option<Entry>) -> Result<(), Failure> {
-        match entry {
-            None => Err(xchat_sdk::Error::Closed.into()),
-            Some(Entry::Failed(error)) => Err(error.into()),
-            Some(Entry::Unreachable(_)) => {
-                if !self.is_offline {
-                    self.is_offline = true;
-                    self.output
-                        .line("  (the server can't be reached; what you write waits)");
-                }
-                Ok(())
+    async fn typed(&mut self, typed: Option<Typed>) -> Result<Next, Failure> {
+        match typed {
+            None => return Ok(Next::Finish),
+            Some(Typed::Quit) => return Ok(Next::Quit),
+            Some(Typed::Nothing) => {}
+            Some(Typed::Help) => {
+                self.shown.state(
+                    "/accept and /decline answer a request, /quit leaves, //text sends /text",
+                );
             }
-            Some(Entry::Proof(_)) => Ok(()),
-            Some(Entry::Event(event)) => self.happen(&event),
+            Some(Typed::Unknown(word)) => {
+                self.shown.state(format_args!(
+                    "there is no {word}; /help lists what there is"
+                ));
+            }
+            Some(Typed::Answer(accept)) => self.answer(accept).await?,
+            Some(Typed::Text(text)) => self.send(text).await?,
         }
+        Ok(Next::GoOn)
     }
 
-    fn happen(&mut self, event: &Event) -> Result<(), Failure> {
-        let name = text::safe(&self.peer.name, false);
+    async fn answer(&mut self, accept: bool) -> Result<(), Failure> {
+        let peer = self.recipient();
+        let command = if accept {
+            Command::Accept { peer }
+        } else {
+            Command::Decline { peer }
+        };
+        Ok(self.session.client.command(command).await?)
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Failure> {
+        let ticket = self
+            .session
+            .client
+            .send(self.recipient(), text.clone())
+            .await?;
+        self.open.insert(ticket, text);
+        Ok(())
+    }
+
+    fn recipient(&self) -> Recipient {
+        self.account
+            .map_or_else(|| self.peer.recipient.clone(), Recipient::Account)
+    }
+
+    async fn heard(&mut self, heard: Heard) -> Result<Next, Failure> {
+        match heard {
+            Heard::Proof(_) => {}
+            Heard::Away(why) => {
+                if !self.away {
+                    self.away = true;
+                    self.session.screen.json(&Happened::Away { reason: why });
+                    self.shown
+                        .state("the server went away; what you type waits");
+                }
+            }
+            Heard::Event(event) => self.happened(&event).await?,
+        }
+        Ok(Next::GoOn)
+    }
+
+    async fn happened(&mut self, event: &Event) -> Result<(), Failure> {
+        if let Some(happened) = super::sync::happened(event, self.own.account) {
+            self.session.screen.json(&happened);
+        }
         match event {
-            Event::Settled if self.is_offline => {
-                self.is_offline = false;
-                self.output.line("  (the server is back)");
+            Event::Connection(Connection::Ready) => self.back().await?,
+            Event::Resolved { name, account }
+                if self.peer.recipient == Recipient::Name(name.clone()) =>
+            {
+                self.account = Some(*account);
+                self.shown.names =
+                    Names::of(&self.session, &self.own, *account, &self.peer).await?;
             }
-            Event::MessageReceived {
-                conversation,
-                peer,
-                message,
-                ..
+            Event::NameUnknown { name } if !self.away && self.account.is_none() => {
+                self.shown.state(format_args!(
+                    "nobody on this server is called {}",
+                    crate::clean::line(name)
+                ));
             }
-            | Event::RequestReceived {
-                conversation,
-                account: peer,
-                message,
-                ..
-            } if *peer == self.peer.account => {
-                self.show(&Message {
-                    conversation: *conversation,
-                    row: message.clone(),
-                });
-                if matches!(event, Event::RequestReceived { .. }) {
-                    self.output
-                        .line(format!("  ({name} asks to talk: `xchat accept {name}`)"));
-                }
-            }
-            Event::Sent { ticket, .. } => {
-                self.open.remove(ticket);
-            }
-            Event::NotSent { ticket, reason, .. } => {
-                if let Some(line) = self.open.remove(ticket) {
-                    let failure = Failure::not_sent(*reason, &name);
-                    self.output.line(format!(
-                        "  ({}: {})",
-                        failure.message,
-                        text::safe(&line, false)
-                    ));
-                }
-            }
+            Event::Sent { ticket, .. } => self.sent(*ticket).await?,
             Event::Queued {
                 ticket,
                 held: Some(held),
                 ..
             } if self.open.contains_key(ticket) => {
-                if !self.is_offline {
-                    self.output
-                        .line(format!("  (waits: {})", send::why(*held, &name)));
-                }
+                self.shown
+                    .state(format_args!("it waits: {}", reasons::held(*held)));
             }
-            Event::RequestAccepted { account, .. } if *account == self.peer.account => {
-                self.output.line(format!("  ({name} accepted)"));
+            Event::NotSent { ticket, reason, .. } => {
+                self.open.remove(ticket);
+                let what = reasons::not_sent(*reason, self.shown.peer()).what;
+                self.shown.state(what);
             }
-            Event::RequestDeclined { account, .. } if *account == self.peer.account => {
-                self.output.line(format!("  ({name} declined)"));
-            }
-            Event::PeerLeft { account, .. } if *account == self.peer.account => {
-                self.output.line(format!("  ({name} left)"));
-            }
-            other => session::notice(self.output, other)?,
+            event => self.shown.event(event, self.account),
         }
         Ok(())
     }
 
-    /// Gives what was typed last a moment to go out; what does not, waits in the store.
-    async fn finish(mut self) -> Result<(), Failure> {
-        let moment = std::time::Duration::from_secs(5);
-        let deadline = tokio::time::Instant::now() + moment;
-        while !self.open.is_empty() && !self.is_offline {
-            match tokio::time::timeout_at(deadline, self.session.next()).await {
-                Ok(entry) => self.hear(entry)?,
-                Err(_) => break,
-            }
+    async fn back(&mut self) -> Result<(), Failure> {
+        if self.away {
+            self.away = false;
+            self.shown.state("the server is there again");
         }
-        let waiting = self.open.len();
-        self.session.close().await;
-        if waiting > 0 {
-            self.output.line(format!(
-                "  ({waiting} waiting: they go out with the next command)"
-            ));
+        if let (None, Recipient::Name(name)) = (self.account, &self.peer.recipient) {
+            let name = name.clone();
+            self.session
+                .client
+                .command(Command::Resolve { name })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// An own text has its place: it is shown as the history will show it.
+    async fn sent(&mut self, ticket: Ticket) -> Result<(), Failure> {
+        self.open.remove(&ticket);
+        let Some(account) = self.account else {
+            return Ok(());
+        };
+        let messages = self
+            .session
+            .client
+            .history(account, None, 2 * LOOK_BACK)
+            .await?;
+        let own = messages
+            .iter()
+            .find(|message| message.row.ticket == Some(ticket));
+        if let Some(message) = own {
+            self.session.screen.json(&Happened::Message(json::Said::of(
+                message,
+                self.own.account,
+            )));
+            self.shown.message(message);
         }
         Ok(())
     }
 }
+
+/// Lines of the keyboard, or of a file.
+type Lines = mpsc::Receiver<Typed>;

@@ -1,180 +1,228 @@
-//! `xchat register NAME`
+//! `xchat register NAME`: keys, words, proof of work, name.
+//!
+//! The words are shown before anything of them is stored or sent: whatever ends this process
+//! afterwards, the person has them, and the same command goes on with the same keys.
 
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
-use xchat_sdk::{Client, Command, Entry, Event, Events, Home, Phrase, Server};
+use xchat_sdk::{Client, Command, Connection, Event, Phrase, Progress, Server, ServerReason};
 
 use crate::{
-    arguments::{Arguments, Register},
-    failure::{Failure, PROTOCOL, REFUSED},
-    output::Output,
-    session,
+    args::Register,
+    exit::Exit,
+    failure::Failure,
+    json,
+    place::Place,
+    reasons,
+    screen::Screen,
+    session::{Heard, Reach, Session},
 };
 
-pub(crate) async fn run(
-    arguments: &Arguments,
-    register: &Register,
-    output: &Output,
-) -> Result<(), Failure> {
-    let home = session::home(arguments)?;
-    let name = register.name.clone();
-    let is_new = !home.profiles()?.contains(&name);
+/// How a registration went.
+enum Outcome {
+    Registered,
+    Refused(ServerReason),
+    Away(String),
+}
+
+pub(crate) async fn run(args: Register, place: &Place, screen: Screen) -> Result<Exit, Failure> {
+    let name = place.profile.clone().unwrap_or_else(|| args.name.clone());
+    let server = place.server.clone().unwrap_or_default();
+    let is_new = !place.home.profiles()?.contains(&name);
     if is_new {
-        home.create(&name, &register.server.parse()?.unwrap_or_default())?;
+        place.home.create(&name, &server)?;
     }
-    let (client, mut events) = session::open(home.clone(), name.clone()).await?;
-    let profile = client.profile().await?;
-    if profile.as_ref().is_some_and(|profile| profile.registered) {
-        client.close().await;
-        return Err(xchat_sdk::Error::ProfileExists(name).into());
-    }
-    let phrase = Client::phrase();
-    if profile.is_none() {
-        show_phrase(&phrase, register.phrase_only, output);
-    } else {
-        output.line("Going on with the keys of the last attempt; its 24 words hold.");
-    }
-    let server = client.server().clone();
-    let ended = sign_up(&client, &mut events, register, phrase, &server, output).await;
-    client.close().await;
-    match ended {
-        Ok(account) => {
-            let object = json!({ "account": account, "username": name, "profile": name,
-                "server": server.as_str() });
-            output.say(
-                format!("You are {name}. Others reach you by that name on {server}."),
-                &object,
-            );
-            Ok(())
-        }
-        Err(failure) => Err(undo(&home, &name, is_new, failure, output)),
-    }
-}
-
-/// A refused sign-up leaves nothing behind; one that was interrupted goes on next time.
-fn undo(home: &Home, name: &str, is_new: bool, failure: Failure, output: &Output) -> Failure {
-    if is_new && failure.exit == REFUSED {
-        match home.discard(name) {
-            Ok(()) => output.line("Nothing was created: the 24 words above are void."),
-            Err(error) => output.warn(error.reason().name(), &error.to_string()),
-        }
-    }
-    failure
-}
-
-fn show_phrase(phrase: &Phrase, phrase_only: bool, output: &Output) {
-    let words: Vec<&str> = phrase.words().collect();
-    output.object(&json!({ "phrase": words.join(" ") }));
-    output.line("These 24 words are your account. Write them down; they are shown only now:\n");
-    for (row, line) in words.chunks(6).enumerate() {
-        let numbered = line.iter().enumerate();
-        let cells: Vec<String> = numbered
-            .map(|(at, word)| format!("{:2}. {word:<9}", row * 6 + at + 1))
-            .collect();
-        output.line(cells.join(" ").trim_end());
-    }
-    let kept = if phrase_only {
-        "The root key is not kept on this machine: what needs it will ask for the words."
-    } else {
-        "This machine keeps what it needs; the words are for when it is lost."
+    let session = Session::open_profile(place, name.clone(), screen).await?;
+    let result = register(args, session, &server).await;
+    let keeps = match &result {
+        Ok(_) => true,
+        // What has no account is of no use to anybody.
+        Err((_, keeps)) => *keeps,
     };
-    output.line(format!(
-        "\nWho has them is you, on any device; nobody can give them back to you, not even the server.\n\
-         Restoring an account from them comes with several devices. {kept}\n"
+    if is_new && !keeps {
+        place.home.discard(&name)?;
+    }
+    result.map_err(|(failure, _)| failure)
+}
+
+/// The flag of a failure: whether the profile holds keys that may have become an account.
+async fn register(
+    args: Register,
+    mut session: Session,
+    server: &Server,
+) -> Result<Exit, (Failure, bool)> {
+    let done = attempt(&args, &mut session, server).await;
+    session.close().await;
+    done
+}
+
+async fn attempt(
+    args: &Register,
+    session: &mut Session,
+    server: &Server,
+) -> Result<Exit, (Failure, bool)> {
+    let fresh = |failure: Failure| (failure, false);
+    let known = session
+        .client
+        .profile()
+        .await
+        .map_err(|error| fresh(error.into()))?;
+    if known.as_ref().is_some_and(|profile| profile.registered) {
+        let error = xchat_sdk::Error::ProfileExists(session.profile.clone());
+        return Err((error.into(), true));
+    }
+    let resumes = known.is_some();
+    session.connect().map_err(fresh)?;
+    if !resumes {
+        reach(session).await.map_err(fresh)?;
+    }
+    let phrase = Client::new_phrase();
+    if resumes {
+        session.screen.note(
+            "This goes on with the keys of an earlier attempt: the words shown then stay valid.",
+        );
+    } else {
+        show(session.screen, &phrase);
+    }
+    let command = Command::Register {
+        phrase,
+        keep_root: !args.phrase_only,
+        username: Some(args.name.clone()),
+        invite: args.invite.clone(),
+    };
+    let kept = |failure: Failure| (failure, true);
+    session
+        .client
+        .command(command)
+        .await
+        .map_err(|error| kept(error.into()))?;
+    match wait(session).await.map_err(kept)? {
+        Outcome::Registered => finish(session, server).await.map_err(kept),
+        Outcome::Refused(reason) => Err((refusal(args, server, reason), resumes)),
+        Outcome::Away(why) => Err(kept(interrupted(session, &why))),
+    }
+}
+
+/// Waits until the server has greeted: without it no words are worth writing down.
+async fn reach(session: &mut Session) -> Result<(), Failure> {
+    let greeted = session
+        .until(|event| match event {
+            Event::Connection(Connection::Unregistered) => Some(()),
+            _ => None,
+        })
+        .await?;
+    match greeted {
+        Reach::Done(()) => Ok(()),
+        Reach::Away(why) => Err(session.unreachable(&why)),
+    }
+}
+
+async fn wait(session: &mut Session) -> Result<Outcome, Failure> {
+    loop {
+        let outcome = match session.next().await? {
+            Heard::Proof(progress) => {
+                show_progress(session.screen, progress);
+                continue;
+            }
+            Heard::Away(why) => Outcome::Away(why),
+            Heard::Event(event) => match *event {
+                Event::Registered { .. } => Outcome::Registered,
+                Event::RegistrationRefused { reason, .. } => Outcome::Refused(reason),
+                _ => continue,
+            },
+        };
+        session.screen.end_progress();
+        return Ok(outcome);
+    }
+}
+
+/// Publishes what others need to write to this account, and says who it is.
+async fn finish(session: &mut Session, server: &Server) -> Result<Exit, Failure> {
+    session.settle(|_| {}).await?;
+    let profile = session.account().await?;
+    let screen = session.screen;
+    screen.json(&json::Whoami {
+        profile: session.profile.clone(),
+        account: profile.account.to_string(),
+        username: profile.username.clone(),
+        device: profile.device.to_hex(),
+        server: server.to_string(),
+    });
+    let name = profile.username.unwrap_or_default();
+    screen.line(format_args!("You are {} on {server}.", screen.bold(&name)));
+    screen.line("Others write to you by that name, or by your contact link: `xchat link`.");
+    Ok(Exit::Ok)
+}
+
+fn show(screen: Screen, phrase: &Phrase) {
+    screen.json(&json::Words {
+        phrase: &phrase.text(),
+    });
+    if screen.is_json() {
+        return;
+    }
+    screen.line("These 24 words are your account. Write them on paper; they are shown this once.");
+    screen.line("They will restore it when this machine is lost (that command comes with several");
+    screen.line("devices), and whoever knows them is you.\n");
+    let words: Vec<_> = phrase.words().collect();
+    let rows = words.len().div_ceil(4);
+    for row in 0..rows {
+        let cells = (0..4).filter_map(|column| {
+            let index = column * rows + row;
+            words
+                .get(index)
+                .map(|word| format!("{:>4}. {word:<9}", index + 1))
+        });
+        screen.line(cells.collect::<String>().trim_end());
+    }
+    screen.line("");
+}
+
+fn show_progress(screen: Screen, progress: Progress) {
+    // The search has no end that is known; the share of tries that find it by now is.
+    let tries = i32::try_from(progress.tries).unwrap_or(i32::MAX);
+    let miss = 1.0 - 1.0 / f64::from(u32::try_from(progress.expected).unwrap_or(u32::MAX).max(1));
+    let percent = 100.0 * (1.0 - miss.powi(tries));
+    screen.progress(format_args!(
+        "Working for the server, which takes accounts for work instead of phone numbers: {percent:.0} %"
     ));
 }
 
-async fn sign_up(
-    client: &Client,
-    events: &mut Events,
-    register: &Register,
-    phrase: Phrase,
-    server: &Server,
-    output: &Output,
-) -> Result<String, Failure> {
-    let command = Command::Register {
-        phrase,
-        keep_root: !register.phrase_only,
-        username: Some(register.name.clone()),
-        invite: register.invite.clone(),
-    };
-    client.command(command).await?;
-    client.connect()?;
-    let bar = output.is_lively().then(progress);
-    loop {
-        match events.next().await {
-            None => return Err(xchat_sdk::Error::Closed.into()),
-            Some(Entry::Failed(error)) => return Err(error.into()),
-            Some(Entry::Unreachable(why)) => {
-                return Err(Failure::unreachable(server, &why));
-            }
-            Some(Entry::Proof(progress)) => {
-                if let Some(bar) = &bar {
-                    bar.set_length(progress.expected.max(progress.tries));
-                    bar.set_position(progress.tries);
-                }
-            }
-            Some(Entry::Event(Event::Registered { account, .. })) => {
-                if let Some(bar) = bar {
-                    bar.finish_and_clear();
-                }
-                return Ok(account.to_string());
-            }
-            Some(Entry::Event(Event::RegistrationRefused { reason, message })) => {
-                return Err(refused(register, reason, &message));
-            }
-            Some(Entry::Event(event)) => session::notice(output, &event)?,
-        }
-    }
-}
-
-fn progress() -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    if let Ok(style) =
-        ProgressStyle::with_template("proof of work {bar:30} {pos} of about {len} tries, {elapsed}")
-    {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-fn refused(register: &Register, reason: xchat_sdk::ServerReason, message: &str) -> Failure {
-    use xchat_sdk::ServerReason as R;
-    let name = &register.name;
-    let (exit, code, why, next) = match reason {
-        R::UsernameTaken => (
-            REFUSED,
+fn refusal(args: &Register, server: &Server, reason: ServerReason) -> Failure {
+    let name = &args.name;
+    match reason {
+        ServerReason::UsernameTaken => Failure::new(
+            Exit::Exists,
             "username_taken",
-            format!("the name {name} is taken"),
-            "choose another name",
+            format!(
+                "the username {name} is taken on {server}, so nothing was made of the words above"
+            ),
+            "choose another one: `xchat register NAME`; it gets new words",
         ),
-        R::UsernameInvalid => (
-            REFUSED,
+        ServerReason::UsernameInvalid => Failure::new(
+            Exit::Data,
             "username_invalid",
-            format!("{name} can't be a username: {message}"),
-            "choose another name",
+            format!(
+                "{name:?} can't be a username: letters and digits of one script, at most 64 bytes"
+            ),
+            "choose another one: `xchat register NAME`",
         ),
-        R::InviteRequired => (
-            REFUSED,
-            "invite_required",
-            "this server takes new accounts by invite only".to_owned(),
-            "ask its operator for one and give it with --invite",
+        ServerReason::CertificateInvalid => Failure::new(
+            Exit::Config,
+            "phrase_needed",
+            "an earlier attempt kept the words on paper only and was interrupted",
+            "delete the profile's folder, then register again; it gets new words",
         ),
-        R::InviteInvalid => (
-            REFUSED,
-            "invite_invalid",
-            format!("the invite does not hold: {message}"),
-            "ask the server's operator for another",
+        reason => reasons::refused("the registration", reason),
+    }
+}
+
+fn interrupted(session: &Session, why: &str) -> Failure {
+    Failure::new(
+        Exit::Unavailable,
+        "server_unreachable",
+        format!(
+            "the server {} went away: {why}; the keys are kept and the words stay valid",
+            session.server
         ),
-        _ => (
-            PROTOCOL,
-            "registration_refused",
-            format!("the server refused the registration: {message}"),
-            "do the same again; if it stays so, ask the server's operator",
-        ),
-    };
-    Failure::new(exit, code, why, next)
+        "type the same again when the server is there",
+    )
 }

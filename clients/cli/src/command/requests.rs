@@ -1,60 +1,44 @@
-//! `xchat requests`
+//! `xchat requests`: who asks to talk, and with what words.
 
-use serde_json::json;
-use xchat_sdk::{Event, Phase};
+use xchat_sdk::Phase;
 
-use crate::{
-    arguments::Arguments,
-    failure::Failure,
-    output::Output,
-    session::{PATIENCE, Session, Waited},
-    text,
-};
+use crate::{clean, exit::Exit, failure::Failure, json, session::Session};
 
-pub(crate) async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
-    let mut session = Session::open(arguments, output).await?;
-    session.client.connect()?;
-    let synced = session
-        .wait(PATIENCE, |event| {
-            matches!(event, Event::Settled).then_some(())
-        })
-        .await?;
-    if !matches!(synced, Waited::Found(())) {
-        output.warn(
-            "server_unreachable",
-            "the server can't be reached; newer requests are not shown",
-        );
-    }
-    let mut open = 0;
+pub(crate) async fn run(mut session: Session) -> Result<Exit, Failure> {
+    session.account().await?;
+    session.catch_up().await?;
+    let screen = session.screen;
+    let mut count = 0_usize;
     for view in session.client.conversations().await? {
         if view.phase != Phase::Invited {
             continue;
         }
-        open += 1;
-        let name = view.peer_name.clone().unwrap_or_else(|| view.peer.short());
-        let first = session.client.history(view.peer, None, 1).await?.pop();
-        let said = first
-            .and_then(|message| message.row.text())
-            .unwrap_or_default();
-        let verified = if view.peer_name.is_some() {
-            ""
-        } else {
-            " (name not known)"
-        };
-        output.say(
-            format!(
-                "{}{verified} asks: {}",
-                text::safe(&name, false),
-                text::safe(&said, false)
-            ),
-            &json!({ "conversation": view.id.to_hex(), "account": view.peer.to_string(),
-                "name": view.peer_name, "text": said }),
-        );
+        count += 1;
+        let messages = session.client.history(view.peer, None, usize::MAX).await?;
+        let first = messages
+            .into_iter()
+            .find(|message| message.conversation == view.id);
+        let text = first.as_ref().and_then(|message| message.row.text());
+        let who = view
+            .peer_name
+            .as_deref()
+            .map_or_else(|| view.peer.to_string(), clean::line);
+        screen.json(&json::Request {
+            conversation: view.id.to_hex(),
+            account: view.peer.to_string(),
+            name: view.peer_name.clone(),
+            text: text.clone(),
+            accepted_at: first.map(|message| message.row.accepted_at.0),
+        });
+        let said = text.map_or_else(|| "(nothing yet)".to_owned(), |text| clean::line(&text));
+        screen.line(format_args!("{}: {said}", screen.bold(&who)));
+        screen.line(format_args!(
+            "    answer with `xchat accept {who}` or `xchat decline {who}`"
+        ));
     }
-    match open {
-        0 => output.line("nobody asks to talk to you"),
-        _ => output.line("answer with `xchat accept NAME` or `xchat decline NAME`"),
+    if count == 0 {
+        screen.line("Nobody asks to talk with you.");
     }
     session.close().await;
-    Ok(())
+    Ok(Exit::Ok)
 }

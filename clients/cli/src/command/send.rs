@@ -1,152 +1,175 @@
-//! `xchat send PEER TEXT…`
+//! `xchat send TO TEXT`: stored first, then sent.
 
-use serde_json::json;
-use tokio::io::AsyncReadExt as _;
-use xchat_sdk::{ConversationId, Event, Held, Recipient, Ticket};
+use std::io::Read as _;
+
+use xchat_sdk::{AccountId, ConversationId, Event, NotSent, Recipient, Ticket};
 
 use crate::{
-    arguments::{Arguments, Send},
-    failure::{DATA, Failure},
-    output::Output,
-    peer,
-    session::{PATIENCE, Session, Waited},
-    text,
+    args::Send,
+    exit::Exit,
+    failure::Failure,
+    json,
+    peer::Peer,
+    reasons,
+    session::{Session, why_held},
 };
 
-/// Far above what a message may have; what is longer is no text.
-const MOST_INPUT: u64 = 1_048_576;
+/// Longer than any text may be: enough to be told so.
+const READ_AT_MOST: u64 = 1 << 20;
 
-/// How a send stands when the command ends.
-enum Stand {
-    Sent {
-        conversation: ConversationId,
-        sequence: u64,
-        accepted_at: u64,
-    },
-    Queued {
-        conversation: Option<ConversationId>,
-        held: Held,
-    },
+/// What has been heard of the text.
+#[derive(Debug, Default)]
+struct Fate {
+    conversation: Option<ConversationId>,
+    account: Option<AccountId>,
+    applied: Option<(u64, u64)>,
+    refused: Option<NotSent>,
 }
 
-pub(crate) async fn run(
-    arguments: &Arguments,
-    send: &Send,
-    output: &Output,
-) -> Result<(), Failure> {
-    let said = read_text(&send.text).await?;
-    let mut session = Session::open(arguments, output).await?;
-    let to = peer::parse(&send.peer, session.client.server())?;
-    let to = match peer::among_conversations(&session, &to).await? {
-        Some(known) => Recipient::Account(known.account),
-        None => to,
-    };
-    let ticket = session.client.send(to, said).await?;
-    session.client.connect()?;
-    let stand = outcome(&mut session, ticket, &send.peer).await;
-    session.close().await;
-    report(&stand?, ticket, &send.peer, output);
-    Ok(())
-}
-
-async fn read_text(words: &[String]) -> Result<String, Failure> {
-    if words != ["-"] {
-        return Ok(words.join(" "));
-    }
-    let mut bytes = Vec::new();
-    let mut input = tokio::io::stdin().take(MOST_INPUT);
-    input
-        .read_to_end(&mut bytes)
-        .await
-        .map_err(|error| Failure::internal(&error))?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        let next = "send text in UTF-8; files come later";
-        Failure::new(DATA, "not_text", "what came in is no text", next)
-    })?;
-    Ok(text.trim_end_matches('\n').to_owned())
-}
-
-/// Waits until the text is sent, or it is clear that it has to wait.
-async fn outcome(session: &mut Session<'_>, ticket: Ticket, peer: &str) -> Result<Stand, Failure> {
-    let (mut conversation, mut last_held) = (None, Held::Offline);
-    let waited = session
-        .wait(PATIENCE, |event| match event {
+impl Fate {
+    fn hear(&mut self, event: &Event, ticket: Ticket) {
+        match event {
+            Event::Queued {
+                ticket: told,
+                conversation,
+                ..
+            } if *told == ticket => {
+                self.conversation = *conversation;
+            }
             Event::Sent {
                 ticket: told,
                 conversation,
                 sequence,
                 accepted_at,
-            } if *told == ticket => Some(Ok(Stand::Sent {
-                conversation: *conversation,
-                sequence: sequence.0,
-                accepted_at: accepted_at.0,
-            })),
+            } if *told == ticket => {
+                self.conversation = Some(*conversation);
+                self.applied = Some((sequence.0, accepted_at.0));
+            }
             Event::NotSent {
                 ticket: told,
-                reason,
-                ..
-            } if *told == ticket => Some(Err(Failure::not_sent(*reason, &text::safe(peer, false)))),
-            Event::Queued {
-                ticket: told,
-                conversation: at,
-                held,
-            } if *told == ticket => {
-                conversation = *at;
-                last_held = held.unwrap_or(last_held);
-                // These do not go away by being online.
-                held.filter(|held| matches!(held, Held::RequestOpen | Held::Suspended))
-                    .map(|held| Ok(Stand::Queued { conversation, held }))
-            }
-            // Online, and nothing moves any more: it waits for the peer.
-            Event::Settled => Some(Ok(Stand::Queued {
                 conversation,
-                held: Held::RequestOpen,
-            })),
-            _ => None,
-        })
-        .await?;
-    match waited {
-        Waited::Found(stand) => stand,
-        Waited::Offline(_) | Waited::Late => Ok(Stand::Queued {
-            conversation,
-            held: last_held,
-        }),
+                reason,
+            } if *told == ticket => {
+                self.conversation = self.conversation.or(*conversation);
+                self.refused = Some(*reason);
+            }
+            _ => {}
+        }
     }
 }
 
-fn report(stand: &Stand, ticket: Ticket, peer: &str, output: &Output) {
-    let ticket = text::hex(&ticket.0);
-    let peer = text::safe(peer, false);
-    match stand {
-        Stand::Sent {
-            conversation,
-            sequence,
-            accepted_at,
-        } => output.say(
-            format!("sent to {peer}"),
-            &json!({ "conversation": conversation.to_hex(), "outcome": "sent",
-                "sequence": sequence, "accepted_at": accepted_at, "held": null,
-                "ticket": ticket }),
-        ),
-        Stand::Queued { conversation, held } => output.say(
-            format!("queued: {}", why(*held, &peer)),
-            &json!({ "conversation": conversation.map(|id| id.to_hex()), "outcome": "queued",
-                "sequence": null, "accepted_at": null, "held": held.name(), "ticket": ticket }),
-        ),
+pub(crate) async fn run(args: Send, mut session: Session) -> Result<Exit, Failure> {
+    let peer = Peer::parse(&args.to)?;
+    let text = text(&args.text)?;
+    session.account().await?;
+    peer.check_server(session.client.server())?;
+    let ticket = session.client.send(peer.recipient.clone(), text).await?;
+    let mut fate = Fate::default();
+    session.hear_ready(|event| fate.hear(event, ticket))?;
+    if let Some(reason) = fate.refused {
+        return refuse(&session, &peer, &fate, reason);
     }
+    session.connect()?;
+    let reach = session.settle(|event| fate.hear(event, ticket)).await?;
+    if let Some(reason) = fate.refused {
+        return refuse(&session, &peer, &fate, reason);
+    }
+    if let Some((sequence, accepted_at)) = fate.applied {
+        session.screen.json(&json::Sent {
+            conversation: json::conversation(fate.conversation),
+            outcome: "applied",
+            sequence: Some(sequence),
+            accepted_at: Some(accepted_at),
+            reason: None,
+        });
+        tell_sent(&session, &peer, sequence).await?;
+        session.close().await;
+        return Ok(Exit::Ok);
+    }
+    fate.account = account_of(&session, &fate, &peer).await?;
+    let held = why_held(&session, &reach, &peer, fate.account).await?;
+    session.screen.json(&json::Sent {
+        conversation: json::conversation(fate.conversation),
+        outcome: "queued",
+        sequence: None,
+        accepted_at: None,
+        reason: Some(held.name()),
+    });
+    session.screen.line(format_args!(
+        "Kept for {}; it waits: {}.",
+        peer.shown(),
+        reasons::held(held)
+    ));
+    session.close().await;
+    Ok(Exit::Temp)
 }
 
-/// Why a text waits, and what moves it.
-pub(crate) fn why(held: Held, peer: &str) -> String {
-    match held {
-        Held::Offline | Held::NameUnresolved => {
-            "the server can't be reached; it goes out with the next command or an open chat"
-                .to_owned()
-        }
-        Held::RequestOpen => {
-            format!("{peer} has not accepted yet; the first message is with them")
-        }
-        Held::Clock => "this machine's clock is too far off; set it".to_owned(),
-        Held::Suspended => "the conversation stands still; `xchat sync` says why".to_owned(),
+fn refuse(session: &Session, peer: &Peer, fate: &Fate, reason: NotSent) -> Result<Exit, Failure> {
+    session.screen.json(&json::Sent {
+        conversation: json::conversation(fate.conversation),
+        outcome: "not_sent",
+        sequence: None,
+        accepted_at: None,
+        reason: Some(reason.name()),
+    });
+    Err(reasons::not_sent(reason, &peer.shown()))
+}
+
+/// A first text is a request, and the person should know.
+async fn tell_sent(session: &Session, peer: &Peer, sequence: u64) -> Result<(), Failure> {
+    let conversations = session.client.conversations().await?;
+    let asked = conversations.iter().any(|view| {
+        view.phase == xchat_sdk::Phase::Asked
+            && match &peer.recipient {
+                Recipient::Account(account) => view.peer == *account,
+                Recipient::Name(name) => view.peer_name.as_ref() == Some(name),
+                Recipient::Conversation(id) => view.id == *id,
+            }
+    });
+    let to = peer.shown();
+    if asked {
+        session.screen.line(format_args!(
+            "Sent to {to}, as a request: until {to} accepts, further texts wait."
+        ));
+    } else {
+        session
+            .screen
+            .line(format_args!("Sent to {to} (number {sequence})."));
     }
+    Ok(())
+}
+
+async fn account_of(
+    session: &Session,
+    fate: &Fate,
+    peer: &Peer,
+) -> Result<Option<AccountId>, Failure> {
+    if let Recipient::Account(account) = peer.recipient {
+        return Ok(Some(account));
+    }
+    let conversations = session.client.conversations().await?;
+    let found = conversations
+        .iter()
+        .find(|view| Some(view.id) == fate.conversation);
+    Ok(found.map(|view| view.peer))
+}
+
+/// The words of the command line, or standard input for a single `-`.
+fn text(words: &[String]) -> Result<String, Failure> {
+    if words != ["-"] {
+        return Ok(words.join(" "));
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .take(READ_AT_MOST)
+        .read_to_end(&mut bytes)
+        .map_err(|error| {
+            let what = format!("standard input can't be read: {error}");
+            Failure::new(Exit::Io, "input", what, "give the text as words instead")
+        })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        let next = "convert it, for instance with iconv -t UTF-8";
+        Failure::new(Exit::Data, "not_utf8", "the text is not UTF-8", next)
+    })?;
+    Ok(text.strip_suffix('\n').map_or(text.clone(), str::to_owned))
 }

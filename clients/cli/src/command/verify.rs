@@ -1,34 +1,28 @@
-//! `xchat verify PEER`
+//! `xchat verify PEER`: the number that both sides compare.
 
-use serde_json::json;
 use xchat_sdk::{Command, Event, Recipient};
 
 use crate::{
-    arguments::Arguments,
-    failure::{Failure, NO_USER},
-    output::Output,
-    peer,
-    session::Session,
-    text,
+    args::Verify,
+    exit::Exit,
+    failure::Failure,
+    json,
+    peer::Peer,
+    session::{Reach, Session},
 };
 
-pub(crate) async fn run(
-    arguments: &Arguments,
-    typed: &str,
-    confirm: bool,
-    output: &Output,
-) -> Result<(), Failure> {
-    let mut session = Session::open(arguments, output).await?;
-    let known = peer::find(&mut session, typed).await?;
-    let account = known.account;
-    session
-        .client
-        .command(Command::SafetyNumber {
-            peer: Recipient::Account(account),
-        })
-        .await?;
-    let found = session
-        .need(|event| match event {
+pub(crate) async fn run(args: &Verify, mut session: Session) -> Result<Exit, Failure> {
+    let peer = Peer::parse(&args.whom.peer)?;
+    session.account().await?;
+    peer.check_server(session.client.server())?;
+    session.catch_up().await?;
+    let account = session.resolve(&peer).await?;
+    let number = Command::SafetyNumber {
+        peer: Recipient::Account(account),
+    };
+    session.client.command(number).await?;
+    let told = session
+        .until(|event| match event {
             Event::SafetyNumber {
                 number, verified, ..
             } => Some(Some((number.clone(), *verified))),
@@ -36,34 +30,49 @@ pub(crate) async fn run(
             _ => None,
         })
         .await?;
-    let name = text::safe(&known.name, false);
-    let Some((number, was_verified)) = found else {
-        session.close().await;
+    let who = peer.shown();
+    let Reach::Done(Some((number, was_verified))) = told else {
         return Err(Failure::new(
-            NO_USER,
-            "peer_unknown",
-            format!("this profile has no conversation with {name} yet"),
-            "write to them first: the number is of both accounts' keys",
+            Exit::NoName,
+            "no_conversation",
+            format!("there is no conversation with {who} yet, so there is nothing to compare"),
+            format!("write first: `xchat send {who} TEXT`"),
         ));
     };
-    if confirm {
-        session
-            .client
-            .command(Command::SetVerified {
-                account,
-                verified: true,
-            })
-            .await?;
+    if args.confirm {
+        let command = Command::SetVerified {
+            account,
+            verified: true,
+        };
+        session.client.command(command).await?;
+    }
+    let verified = args.confirm || was_verified;
+    let screen = session.screen;
+    screen.json(&json::Number {
+        account: account.to_string(),
+        number: number.digits(),
+        verified,
+    });
+    let groups = number.to_string();
+    let groups: Vec<&str> = groups.split(' ').collect();
+    for row in groups.chunks(4) {
+        screen.line(format_args!("    {}", row.join(" ")));
+    }
+    if verified {
+        screen.line(format_args!(
+            "You have compared it with {who}: nobody stands between you."
+        ));
+    } else {
+        screen.line(format_args!(
+            "Not verified. Let {who} type `xchat verify` with your name, and compare the numbers"
+        ));
+        screen.line(
+            "over another channel, best by voice. Where they are the same, nobody stands between",
+        );
+        screen.line(format_args!(
+            "you: remember it with `xchat verify {who} --confirm`."
+        ));
     }
     session.close().await;
-    let verified = was_verified || confirm;
-    let state = if verified { "verified" } else { "not verified" };
-    output.say(
-        format!(
-            "{name} is {state}. Compare this number with theirs over another channel:\n\n{number}\n\n\
-             Equal numbers: nobody stands between you; note it with `xchat verify {name} --confirm`."
-        ),
-        &json!({ "account": account.to_string(), "number": number.digits(), "verified": verified }),
-    );
-    Ok(())
+    Ok(Exit::Ok)
 }
