@@ -10,7 +10,7 @@ use xchat_sdk::{
 };
 
 /// Nothing in these tests should take longer on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Person {
@@ -62,6 +62,8 @@ impl Person {
                 _ => None,
             })
             .await;
+        // Until its key packages are published nobody can write to this account.
+        person.settled().await;
         person
     }
 

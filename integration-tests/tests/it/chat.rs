@@ -11,8 +11,8 @@ async fn two_people_talk(shape: Shape) {
     let mut bob = Person::register(&house.server(), "bob").await;
 
     let hello = alice.send_to_name("bob", "hello").await;
-    bob.received("hello").await;
     alice.sent(hello).await;
+    bob.received("hello").await;
     let held = alice.send(&bob, "are you there?").await;
     alice
         .expect("a text held while the request is open", |event| {

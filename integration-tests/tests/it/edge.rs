@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::{SERVER, house};
-use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

@@ -18,10 +18,8 @@ async fn friends(house: &House) -> (Person, Person) {
 async fn exchange(alice: &mut Person, bob: &mut Person, round: usize, messages: usize) {
     let mut tickets = Vec::new();
     for n in 0..messages {
-        let (a, b) = tokio::join!(
-            alice.send(bob, &format!("a{round}-{n}")),
-            bob.send(alice, &format!("b{round}-{n}"))
-        );
+        let (from_alice, from_bob) = (format!("a{round}-{n}"), format!("b{round}-{n}"));
+        let (a, b) = tokio::join!(alice.send(bob, &from_alice), bob.send(alice, &from_bob));
         tickets.push((a, b));
     }
     for (a, b) in tickets {
