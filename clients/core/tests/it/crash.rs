@@ -188,3 +188,35 @@ fn nothing_is_lost_or_doubled_when_both_processes_die_again_and_again() {
         check(&mut world, &format!("seed {seed}"));
     }
 }
+
+#[test]
+fn a_text_that_waited_for_a_name_survives_until_its_conversation_is_loaded() {
+    let mut prepared = World::two();
+    prepared.befriend();
+    let username = "alicia".to_owned();
+    prepared.command(ALICE, Command::SetUsername { username });
+    prepared.settle();
+    for stored in [false, true] {
+        for at in 1..7 {
+            let mut world = prepared.restarted();
+            world.connect(ALICE);
+            world.connect(BOB);
+            world.settle();
+            world.hosts[BOB].crash = Some(Crash { at, stored });
+            // A name that Bob has never looked up, of a conversation that is not loaded.
+            say(&mut world, BOB, "alicia", "by another name");
+            let context = format!("at {at}, stored: {stored}");
+            world.settle();
+            assert_eq!(
+                world.hosts[ALICE].view(),
+                ["may I?", "by another name"],
+                "{context}"
+            );
+            assert_eq!(
+                world.hosts[BOB].view(),
+                ["may I?", "by another name"],
+                "{context}"
+            );
+        }
+    }
+}

@@ -292,6 +292,61 @@ fn a_commit_that_the_judge_refuses_is_seen_even_if_the_server_applied_it() {
     assert_eq!(world.hosts[BOB].view(), ["may I?"]);
 }
 
+#[test]
+fn what_was_tried_with_a_record_that_does_not_hold_is_undone() {
+    let mut world = World::of(
+        &["alice", "bob"],
+        &xchat_core::Settings {
+            update_after: 1,
+            ..crate::world::settings()
+        },
+    );
+    world.befriend();
+    let group = |world: &World| -> Vec<_> {
+        let rows = world.hosts[BOB].store.iter();
+        let rows = rows.filter(|(key, _)| key.table == xchat_core::Table::Group);
+        rows.map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    };
+    let before = group(&world);
+    // A commit that could be applied, but for the time that the server tells Bob.
+    lie(&mut world, |record| record.appended_at_ms += 1);
+    world.send(ALICE, "bob", "after an update");
+    world.settle();
+    let events = security(&world, BOB);
+    assert_eq!(events, [SecurityEvent::HeadHash { sequence: PLACE }]);
+    assert!(
+        group(&world) == before,
+        "not one row of the group has changed"
+    );
+}
+
+#[test]
+fn an_own_stub_of_another_digest_is_seen() {
+    let mut world = World::two();
+    let id = world.befriend();
+    world.clear_events();
+    let bob = world.hosts[BOB].device.unwrap();
+    world.relay.log_stands = true;
+    world.send(BOB, "alice", "mine");
+    world.drain();
+    let header = world.relay.unfolded[0].header.as_ref().unwrap();
+    let header = Header::try_from(header).unwrap();
+    let other = xchat_types::Digest::new([6; 32]);
+    let records = vec![world.relay.logs[&id].imagine(&header, other, world.now, &bob)];
+    world.inject(BOB, Body::DeliverPush(client::DeliverPush { records }));
+    world.drain();
+    assert_eq!(
+        security(&world, BOB),
+        [SecurityEvent::NotOurs { sequence: PLACE }]
+    );
+    assert_eq!(
+        is_suspended(&mut world, BOB),
+        Some(Suspension::CounterConflict)
+    );
+    assert_eq!(world.hosts[BOB].sent(), []);
+}
+
 /// What the server says when Bob joins, changed.
 fn join_under(change: impl FnMut(&mut Body) + 'static) -> World {
     let mut world = World::two();

@@ -41,6 +41,7 @@ pub(crate) struct Relay {
     pub(crate) routes: BTreeMap<DeviceId, VecDeque<client::ServerFrame>>,
     pub(crate) refusals: VecDeque<Refusal>,
     pub(crate) seen: Vec<(DeviceId, &'static str)>,
+    pub(crate) last: &'static str,
     pub(crate) api_version: u32,
     /// Whether pushes are sent at all: marks alone must do.
     pub(crate) pushes: bool,
@@ -64,6 +65,7 @@ impl Relay {
             routes: BTreeMap::new(),
             refusals: VecDeque::new(),
             seen: Vec::new(),
+            last: "",
             api_version: API_VERSION,
             pushes: true,
             log_stands: false,
@@ -81,6 +83,7 @@ impl Relay {
     ) -> client::ServerFrame {
         let ask = frame.body.expect("a client sends no empty frames");
         let name = name_of(&ask);
+        self.last = name;
         if let Some(device) = device {
             self.seen.push((*device, name));
         }

@@ -220,10 +220,11 @@ fn a_resolved_name_stays_with_its_account_whatever_the_server_says_later() {
 #[test]
 fn the_first_contact_uses_one_claim_however_often_its_answer_is_lost() {
     let mut world = World::two();
-    world.weather.lose_answer = 3;
-    world.dice.0 = 5;
+    let alice = world.hosts[ALICE].device.unwrap();
+    world.lose = Some(("claim", 3));
     world.send(ALICE, "bob", "hello");
     world.settle();
+    assert_eq!(world.relay.count(alice, "claim"), 4);
     assert_eq!(world.relay.directory.claims.len(), 1);
     assert_eq!(world.hosts[BOB].received(), ["hello"]);
 }

@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) tamper: Option<Tamper>,
     /// What happens when a process comes back.
     pub(crate) on_crash: Option<Rise>,
+    /// Answers to this request are lost, so many times.
+    pub(crate) lose: Option<(&'static str, u32)>,
     tickets: u8,
 }
 
@@ -71,6 +73,7 @@ impl World {
             dice: Seeded(1),
             tamper: None,
             on_crash: None,
+            lose: None,
             tickets: 0,
         }
     }
@@ -105,6 +108,7 @@ impl World {
             dice: Seeded(1),
             tamper: None,
             on_crash: None,
+            lose: None,
             tickets: self.tickets,
         }
     }
@@ -307,6 +311,13 @@ impl World {
         }
         let host = &mut self.hosts[index];
         let answer = self.relay.answer(&mut host.device, &mut self.dice, frame);
+        if let Some((request, times)) = &mut self.lose
+            && *times > 0
+            && self.relay.last == *request
+        {
+            *times -= 1;
+            return;
+        }
         if !self.roll(lose) {
             self.deliver(index, answer);
         }

@@ -332,6 +332,19 @@ impl Log {
         });
     }
 
+    /// The next record as a server might make it up.
+    pub(crate) fn imagine(
+        &self,
+        header: &Header,
+        digest: Digest,
+        now: Millis,
+        to: &DeviceId,
+    ) -> client::DeliveredRecord {
+        let mut log = self.clone();
+        log.append(header, &Bytes::new(), digest, now, None);
+        log.records.last().unwrap().delivered(to)
+    }
+
     /// Devices with a mark, and whether they are pushed to.
     pub(crate) fn delivered_to(&self) -> Vec<(DeviceId, bool)> {
         let members = self.members.iter();
