@@ -192,3 +192,24 @@ async fn a_failed_sync_is_never_acknowledged_nor_believed_later() {
     }
     assert!(unknown > 100, "seen {unknown} times");
 }
+
+#[tokio::test]
+async fn what_a_failed_sync_left_behind_does_not_come_back_behind_a_later_record() {
+    let folder = support::folder();
+    let store = Arc::<KeptCheckpoints>::default();
+    let disk = FaultyDisk::new(1);
+    let log = open_on(Arc::new(disk.clone()), folder.path(), &store).unwrap();
+    disk.fail_syncs(1);
+    let failed = log
+        .append(vec![append(0, "old a"), append(0, "old b")])
+        .await;
+    assert!(failed.iter().all(Result::is_err));
+    // As long as the first one, and in the sector of both.
+    assert!(log.append(vec![append(0, "new a")]).await[0].is_ok());
+    disk.cut_power().unwrap();
+    drop(log);
+    let log = open(folder.path(), &store).unwrap();
+    let found = contents(&log).await.unwrap();
+    let records: Vec<_> = found.values().map(|entry| &*entry.record).collect();
+    assert_eq!(records, [b"new a"]);
+}
