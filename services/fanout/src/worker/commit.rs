@@ -6,8 +6,10 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
+use tokio::time::Instant;
 use xchat_ports::{Clock, EventLog, MessageStore};
 use xchat_types::{Offset, PartitionId};
 
@@ -34,6 +36,10 @@ impl Progress {
     }
 }
 
+/// The log may lose what it was told: after so long it is told again, or an idle partition would
+/// look as if it lagged.
+const TOLD_AGAIN: Duration = Duration::from_secs(30);
+
 /// Syncs, then commits.
 #[derive(Debug)]
 pub struct Committer {
@@ -42,6 +48,7 @@ pub struct Committer {
     clock: Arc<dyn Clock>,
     progress: Arc<Progress>,
     committed: BTreeMap<PartitionId, Offset>,
+    all_told_at: Instant,
 }
 
 impl Committer {
@@ -57,25 +64,32 @@ impl Committer {
             clock,
             progress,
             committed: BTreeMap::new(),
+            all_told_at: Instant::now(),
         }
     }
 
     /// Commits what was done when this began. Costs nothing where nothing moved.
     pub async fn commit(&mut self) -> Result<(), Error> {
-        let moved: Vec<_> = self
-            .progress
-            .all()
-            .into_iter()
-            .filter(|(partition, next)| self.committed.get(partition) != Some(next))
-            .collect();
-        if moved.is_empty() {
+        let mut positions = self.progress.all();
+        let again = self.all_told_at.elapsed() >= TOLD_AGAIN;
+        let moved = positions != self.committed;
+        if !again {
+            positions.retain(|partition, next| self.committed.get(partition) != Some(next));
+        }
+        if positions.is_empty() {
             return Ok(());
         }
-        self.store.sync().await?;
-        self.log.commit(&moved).await?;
+        if moved {
+            self.store.sync().await?;
+        }
+        let told: Vec<_> = positions.iter().map(|(id, next)| (*id, *next)).collect();
+        self.log.commit(&told).await?;
         let before = self.clock.now().saturating_sub(RELEASE_BEHIND_MS);
-        self.log.release(&moved, before).await?;
-        self.committed.extend(moved);
+        self.log.release(&told, before).await?;
+        self.committed.extend(positions);
+        if again {
+            self.all_told_at = Instant::now();
+        }
         Ok(())
     }
 }

@@ -1,0 +1,19 @@
+//! The fold against an independent model, the worker against failing engines, the service over
+//! real gRPC in the process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "test code"
+)]
+
+mod model;
+mod person;
+mod prop_fold;
+mod replay;
+mod rig;
+mod script;
+mod stepping;
+mod world;

@@ -1,0 +1,109 @@
+//! A store that stands still before every call: two workers can be interleaved call by call, and a
+//! worker can be killed between any two calls.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use xchat_ports::{
+    MessageStore, PortResult,
+    message_store::{Mark, Mutation, OnceRow, RowKey, Rows, StoredEnvelope},
+};
+use xchat_types::{
+    ConversationId, DeviceId, Epoch, Incarnation, Sequence, Stamp, WelcomeRef,
+};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Stepping {
+    inner: Arc<dyn MessageStore>,
+    /// Calls that will still be let through.
+    budget: Arc<AtomicU32>,
+}
+
+impl Stepping {
+    /// Lets `budget` calls through; the next one never returns.
+    pub(crate) fn new(inner: Arc<dyn MessageStore>, budget: u32) -> Self {
+        Self {
+            inner,
+            budget: Arc::new(AtomicU32::new(budget)),
+        }
+    }
+
+    async fn pass(&self) {
+        YieldOnce(false).await;
+        let left = self.budget.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            left.checked_sub(1)
+        });
+        if left.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+struct YieldOnce(bool);
+
+impl Future for YieldOnce {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 {
+            return Poll::Ready(());
+        }
+        self.0 = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+macro_rules! stepping {
+    ($($name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl MessageStore for Stepping {
+            $(async fn $name(&self, $($arg: $kind),*) -> PortResult<$answer> {
+                self.pass().await;
+                self.inner.$name($($arg),*).await
+            })*
+        }
+    };
+}
+
+stepping! {
+    read_rows(conversation: ConversationId, keys: &[RowKey]) -> Rows;
+    read_members(conversation: ConversationId) -> Rows;
+    mutate(mutation: &Mutation) -> ();
+    write_once(rows: &[OnceRow]) -> ();
+    read_envelopes(
+        conversation: ConversationId,
+        after: Sequence,
+        through: Sequence,
+        limit: usize
+    ) -> Vec<StoredEnvelope>;
+    read_group_states(
+        conversation: ConversationId,
+        incarnation: Incarnation,
+        from: Epoch,
+        through: Epoch
+    ) -> Vec<(Epoch, Bytes)>;
+    delete_group_states(
+        conversation: ConversationId,
+        incarnation: Incarnation,
+        below: Epoch,
+        stamp: Stamp
+    ) -> ();
+    read_welcomes(device: DeviceId) -> Vec<(WelcomeRef, Bytes)>;
+    delete_welcome(device: DeviceId, reference: WelcomeRef) -> ();
+    write_marks(marks: &[Mark]) -> ();
+    read_marks(device: DeviceId, after: Option<ConversationId>, limit: usize) -> Vec<Mark>;
+    delete_mark(mark: Mark) -> ();
+    write_cursor(device: DeviceId, conversation: ConversationId, sequence: Sequence) -> ();
+    read_cursor(device: DeviceId, conversation: ConversationId) -> Option<Sequence>;
+    sync() -> ();
+}
