@@ -12,6 +12,9 @@ use crate::{
     exit::Exit, failure::Failure, peer::Peer, place::Place, reasons, screen::Screen, when,
 };
 
+/// Longer than a server waits before it notes what is new (`fanout.mark_interval`, 250 ms).
+const QUIET: Duration = Duration::from_millis(400);
+
 /// An open profile with a registered account, or one that is about to get it.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -160,15 +163,35 @@ impl Session {
         }
     }
 
-    /// Connects and settles; where the server is away, says so and goes on with what is here.
+    /// Settles, and stays until nothing comes any more: a server takes a moment to note for whom it
+    /// has something new, so that what was sent just before this may not be there at once.
+    pub(crate) async fn gather(
+        &mut self,
+        mut hear: impl FnMut(&Event),
+    ) -> Result<Reach<()>, Failure> {
+        loop {
+            let reach = self.settle(&mut hear).await?;
+            if reach != Reach::Done(()) {
+                return Ok(reach);
+            }
+            match timeout_at(Instant::now() + QUIET, self.next()).await {
+                Err(_) => return Ok(reach),
+                Ok(heard) => match heard? {
+                    Heard::Event(event) => hear(&event),
+                    Heard::Proof(_) | Heard::Away(_) => {}
+                },
+            }
+        }
+    }
+
+    /// Connects and gathers; where the server is away, says so and goes on with what is here.
     pub(crate) async fn catch_up(&mut self) -> Result<Reach<()>, Failure> {
         self.connect()?;
-        let reach = self.settle(|_| {}).await?;
+        let reach = self.gather(|_| {}).await?;
         if let Reach::Away(why) = &reach {
             let server = &self.server;
-            self.screen.note(format_args!(
-                "The server {server} can't be reached ({why}); this is what is here."
-            ));
+            let text = format_args!("{server} can't be reached ({why}); this is what is here");
+            self.screen.warning("server_unreachable", text);
         }
         Ok(reach)
     }

@@ -19,7 +19,7 @@ pub(crate) async fn run(mut session: Session) -> Result<Exit, Failure> {
     session.connect()?;
     let mut told = 0_usize;
     let reach = session
-        .settle(|event| {
+        .gather(|event| {
             if let Some(happened) = happened(event, own) {
                 screen.json(&happened);
                 tell(screen, event);

@@ -37,8 +37,12 @@ pub(crate) async fn link(session: &Session) -> Result<Exit, Failure> {
     });
     session.screen.line(&link);
     if let Ok(code) = QrCode::with_error_correction_level(&link, EcLevel::L) {
-        // Light on dark, as most terminals are; readers take both.
-        let picture = code.render::<Dense1x2>().quiet_zone(true).build();
+        // On a dark terminal, as most are, what is printed is the light part of the picture.
+        let picture = code
+            .render::<Dense1x2>()
+            .dark_color(Dense1x2::Light)
+            .light_color(Dense1x2::Dark)
+            .build();
         session.screen.line(format_args!("\n{picture}"));
     }
     Ok(Exit::Ok)
