@@ -95,6 +95,8 @@ struct Live {
     /// The cursor from which a pull is open.
     pull_open: Option<Sequence>,
     claim_open: bool,
+    /// The server finds this device too fast: one record at a time until the outbox is empty.
+    paced: bool,
     /// Highest sequence that the server has spoken of.
     head: Sequence,
     /// A push above the cursor: the records before it must come by a pull.

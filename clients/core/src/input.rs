@@ -76,6 +76,12 @@ pub enum CloseReason {
     LoginRefused,
     /// A request without which nothing goes on was refused.
     Refused,
+    /// The session was not renewed: a fresh socket logs in by the device key.
+    SessionEnded,
+    /// This device's clock has moved since Hello.
+    ClockMoved,
+    /// Another process with this device's keys has connected.
+    Replaced,
 }
 
 impl CloseReason {
@@ -88,14 +94,17 @@ impl CloseReason {
             Self::Version => "unsupported_version",
             Self::LoginRefused => "login_refused",
             Self::Refused => "refused",
+            Self::SessionEnded => "session_ended",
+            Self::ClockMoved => "clock_moved",
+            Self::Replaced => "replaced",
         }
     }
 
     /// Whether connecting again without a person's doing makes sense.
     pub const fn is_transient(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::BadFrame | Self::Silence | Self::GoingAway | Self::Refused
+            Self::OtherServer | Self::Version | Self::LoginRefused | Self::Replaced
         )
     }
 }

@@ -3,7 +3,7 @@
 
 use xchat_proto::common::Reason;
 
-use crate::event::NotSent;
+use crate::{event::NotSent, input::CloseReason};
 
 /// A record that the server will never take.
 pub(crate) const fn is_final_for_record(reason: Reason) -> bool {
@@ -14,6 +14,7 @@ pub(crate) const fn is_final_for_record(reason: Reason) -> bool {
             | Reason::Empty
             | Reason::HeaderMismatch
             | Reason::DigestMismatch
+            | Reason::BadSignature
             | Reason::NotMember
             | Reason::ConversationUnknown
     )
@@ -41,6 +42,27 @@ pub(crate) const fn is_final_for_packages(reason: Reason) -> bool {
         reason,
         Reason::KeyPackageInvalid | Reason::TooManyKeyPackages | Reason::ClockSkew
     )
+}
+
+/// A login that will never succeed with this device's key and clock.
+pub(crate) const fn is_final_for_login(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::DeviceUnknown | Reason::DeviceRevoked | Reason::BadSignature | Reason::ClockSkew
+    )
+}
+
+/// Why the socket is closed, from the server's reason for closing it.
+pub(crate) fn of_closing(reason: Reason) -> CloseReason {
+    let table = [
+        (Reason::Replaced, CloseReason::Replaced),
+        (Reason::DeviceRevoked, CloseReason::LoginRefused),
+        (Reason::UnsupportedVersion, CloseReason::Version),
+        (Reason::Draining, CloseReason::GoingAway),
+    ];
+    let mut rows = table.into_iter();
+    let found = rows.find(|(known, _)| *known == reason);
+    found.map_or(CloseReason::Refused, |(_, told)| told)
 }
 
 /// Why a first contact will never come about.

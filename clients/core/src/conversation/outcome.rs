@@ -8,6 +8,7 @@ use super::{Conversation, Outcomes, Phase, Submission, submission::What};
 use crate::{
     desk::Desk,
     event::{Event, NotSent, Suspension},
+    input::CloseReason,
     refusal,
 };
 
@@ -215,12 +216,24 @@ impl Conversation {
         else {
             return;
         };
+        if error.reason() == common::Reason::ClockSkew {
+            // Its time of creation was never acceptable, so its counter was never used. A fresh
+            // Hello tells the time.
+            self.take_apart_after(desk, counter);
+            self.row.last_counter = Counter(counter.0.saturating_sub(1));
+            self.mend(desk, &submission);
+            let generation = desk.link.generation;
+            desk.unit.close(generation, CloseReason::ClockMoved, None);
+            self.retry_later(desk, error);
+            return;
+        }
         if refusal::is_final_for_record(error.reason()) {
             self.take_apart_after(desk, counter);
             self.row.last_counter = Counter(counter.0.saturating_sub(1));
             self.give_up(desk, &submission, NotSent::ServerRefused(error.reason()));
             return;
         }
+        self.live.paced |= error.reason() == common::Reason::RateLimited;
         let Some(body) = &mut self.body else { return };
         for (_, later) in body.submissions.range_mut(counter..) {
             later.forget_socket();

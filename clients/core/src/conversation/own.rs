@@ -156,6 +156,7 @@ impl Conversation {
             .delete(RowKey::within(self.id, Table::Submission, counter.0));
         if let Some(body) = &mut self.body {
             body.submissions.remove(&counter);
+            self.live.paced &= !body.outbox.is_empty();
         }
     }
 

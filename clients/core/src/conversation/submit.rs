@@ -79,12 +79,16 @@ impl Conversation {
     /// Sends stored submissions, in order.
     fn send_unsent(&mut self, desk: &mut Desk) {
         let id = self.id;
+        let paced = self.live.paced;
         let Some(body) = &mut self.body else { return };
         for submission in body.submissions.values_mut() {
             if !submission.sent {
                 submission.sent = true;
                 let request = Request::Submit(id, submission.counter());
                 desk.request(request, Frame::Submit(submission.request()));
+            }
+            if paced && submission.accepted_at.is_none() {
+                return;
             }
         }
     }
@@ -123,6 +127,10 @@ impl Conversation {
     }
 
     fn is_in_window(&self, body: &Body) -> bool {
+        let mut submissions = body.submissions.values();
+        if self.live.paced && submissions.any(|submission| submission.accepted_at.is_none()) {
+            return false;
+        }
         let next = self.row.last_counter.next();
         let oldest = body.submissions.keys().next().copied().unwrap_or(next);
         next.0 < oldest.0.saturating_add(OUTCOME_WINDOW)

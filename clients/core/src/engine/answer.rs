@@ -120,7 +120,7 @@ impl Engine {
             // Without these there is nothing to go on with on this socket.
             Request::Hello | Request::Challenge | Request::Resume | Request::ListMarks => {
                 self.refused_request(name, reason, error);
-                self.close(CloseReason::Refused, retry_after(error));
+                self.close(refusal::of_closing(reason), retry_after(error));
             }
             Request::AckWelcome => {}
         }

@@ -7,7 +7,7 @@ use xchat_proto::{
 use xchat_types::{ConversationId, Counter, Outcome};
 
 use super::Engine;
-use crate::{conversation::Work, input::CloseReason};
+use crate::{conversation::Work, input::CloseReason, refusal};
 
 impl Engine {
     pub(super) fn pushed(&mut self, body: Body) {
@@ -21,7 +21,8 @@ impl Engine {
             }
             Body::ResyncPush(_) => self.resume(),
             Body::GoingAwayPush(push) => {
-                self.close(CloseReason::GoingAway, Some(push.reconnect_after_ms));
+                let reason = refusal::of_closing(push.reason());
+                self.close(reason, Some(push.reconnect_after_ms));
             }
             Body::Error(error) => {
                 let reason = error.reason();

@@ -19,6 +19,7 @@ use crate::{
     event::{Connection, Event, SecurityEvent, Warning},
     input::CloseReason,
     link::{Request, Session},
+    refusal,
 };
 
 impl Engine {
@@ -251,7 +252,12 @@ impl Engine {
             return;
         }
         self.refused_request("login", error.reason(), error);
-        self.close(CloseReason::LoginRefused, retry_after(error));
+        let reason = if refusal::is_final_for_login(error.reason()) {
+            CloseReason::LoginRefused
+        } else {
+            CloseReason::Refused
+        };
+        self.close(reason, retry_after(error));
     }
 
     /// Renews the session on the same socket, which dies with its token.
@@ -279,12 +285,9 @@ impl Engine {
         self.desk.request(Request::Refresh, Body::Refresh(refresh));
     }
 
-    /// A device that still has its key logs in anew.
+    /// A socket dies with its session. A fresh one logs in by the device key.
     pub(super) fn renew_failed(&mut self) {
-        self.desk.request(
-            Request::Challenge,
-            Body::Challenge(client::ChallengeRequest {}),
-        );
+        self.close(CloseReason::SessionEnded, None);
     }
 
     /// Registers the route, then reads marks and welcomes: sent after login and after a resync.

@@ -32,12 +32,7 @@ impl Engine {
 
     /// Device time at which the session is renewed.
     fn renew_at(&self) -> Option<Millis> {
-        let renewing = |request: &Request| {
-            matches!(
-                request,
-                Request::Refresh | Request::Challenge | Request::Login
-            )
-        };
+        let renewing = |request: &Request| matches!(request, Request::Refresh);
         let session = self.desk.link.session.as_ref();
         let session = session.filter(|_| !self.desk.link.has_open(renewing))?;
         Some(session.renew_at)

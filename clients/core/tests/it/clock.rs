@@ -97,3 +97,24 @@ fn an_invitation_is_not_opened_by_a_wrong_clock_and_waits() {
     restart_with(&mut world, BOB, 0);
     assert_eq!(world.hosts[BOB].received(), ["hello"]);
 }
+
+#[test]
+fn a_clock_that_jumps_after_hello_is_found_out_and_the_text_is_made_anew() {
+    let mut world = World::two();
+    world.befriend();
+    world.clear_events();
+    world.hosts[ALICE].skew = 20 * MINUTE;
+    world.send(ALICE, "bob", "from the future");
+    world.send(ALICE, "bob", "and after it");
+    world.settle();
+    assert_eq!(world.hosts[ALICE].sockets, 2);
+    assert_eq!(
+        warnings(&world, ALICE),
+        [Warning::ClockOff {
+            milliseconds: 20 * MINUTE
+        }]
+    );
+    let view = world.hosts[BOB].view();
+    assert_eq!(view, ["may I?", "from the future", "and after it"]);
+    assert_eq!(view, world.hosts[ALICE].view());
+}

@@ -67,6 +67,7 @@ pub(crate) struct Host {
     pub(crate) timer: Option<Millis>,
     pub(crate) events: Vec<Event>,
     pub(crate) closed: Vec<CloseReason>,
+    pub(crate) pause: Option<u64>,
     pub(crate) batches: u64,
     pub(crate) crash: Option<Crash>,
     pub(crate) crashes: u32,
@@ -91,6 +92,7 @@ impl Host {
             timer: None,
             events: Vec::new(),
             closed: Vec::new(),
+            pause: None,
             batches: 0,
             crash: None,
             crashes: 0,
@@ -173,7 +175,11 @@ impl Host {
                 let world = at.0.checked_add_signed(-self.skew).unwrap();
                 self.timer = Some(Millis(world));
             }
-            Output::Close { reason, .. } => {
+            Output::Close {
+                reason,
+                reconnect_after,
+            } => {
+                self.pause = reconnect_after;
                 self.closed.push(reason);
                 self.online = false;
             }

@@ -120,6 +120,25 @@ fn a_refusal_for_the_moment_is_waited_out_in_order() {
 }
 
 #[test]
+fn a_device_that_is_too_fast_slows_down_to_one_record_at_a_time() {
+    let mut world = World::two();
+    world.befriend();
+    let alice = world.hosts[ALICE].device.unwrap();
+    let before = world.relay.count(alice, "submit");
+    world.relay.pace_ms = 1_000;
+    for number in 0..20 {
+        world.send(ALICE, "bob", &format!("{number:02}"));
+    }
+    world.settle();
+    let view = world.hosts[BOB].view();
+    assert_eq!(view.len(), 21);
+    assert!(view[1..].is_sorted());
+    // At first as many as were written, then two tries a text at most.
+    let submits = world.relay.count(alice, "submit") - before;
+    assert!(submits <= 20 + 2 * 20, "{submits} for 20 texts");
+}
+
+#[test]
 fn a_refusal_for_good_is_told_and_what_follows_is_sent_under_its_counter() {
     let mut world = World::two();
     world.befriend();

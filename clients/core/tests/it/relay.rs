@@ -15,7 +15,7 @@ use xchat_proto::{
     common::{self, Reason},
     convert,
 };
-use xchat_types::{ConversationId, DeviceId, Header, Millis, Sequence, WelcomeRef};
+use xchat_types::{ConversationId, DeviceId, Header, Millis, Sequence, WelcomeRef, limits};
 
 pub(crate) use self::conversation::Log;
 use self::directory::Directory;
@@ -50,6 +50,9 @@ pub(crate) struct Relay {
     pub(crate) unfolded: VecDeque<client::SubmitRequest>,
     /// The next record is accepted by nobody: only the one after it shows the gap.
     pub(crate) lose_submit: bool,
+    /// Shortest pause between two records; 0: none.
+    pub(crate) pace_ms: u64,
+    next_submit: Millis,
 }
 
 impl Relay {
@@ -71,6 +74,8 @@ impl Relay {
             log_stands: false,
             unfolded: VecDeque::new(),
             lose_submit: false,
+            pace_ms: 0,
+            next_submit: Millis(0),
         }
     }
 
@@ -166,6 +171,15 @@ impl Relay {
         xchat_mls::check_header(&header, &submit.payload).expect("header fits payload");
         let digest = xchat_crypto::envelope::digest(&header, &submit.payload);
         assert_eq!(submit.digest, convert::id_bytes(&digest));
+        if self.now.until(header.created_at) > limits::CLOCK_WARN_MS {
+            return error(Reason::ClockSkew, 0);
+        }
+        if self.pace_ms > 0 {
+            if self.now < self.next_submit {
+                return error(Reason::RateLimited, self.now.until(self.next_submit));
+            }
+            self.next_submit = self.now.saturating_add(self.pace_ms);
+        }
         if std::mem::take(&mut self.lose_submit) {
             return Answer::Submit(client::SubmitResponse { accepted_at_ms: 0 });
         }

@@ -2,7 +2,10 @@
 
 use xchat_core::{CloseReason, Command, Connection, Event, Recipient, Settings, Warning};
 use xchat_crypto::{Phrase, SecretKey};
-use xchat_proto::common::Reason;
+use xchat_proto::{
+    client::{self, server_frame::Body},
+    common::Reason,
+};
 
 use crate::{
     host::Host,
@@ -29,9 +32,8 @@ fn a_session_is_renewed_in_band_for_hours() {
 }
 
 #[test]
-fn a_refused_renewal_ends_in_a_login_by_the_device_key() {
+fn a_refused_renewal_ends_in_a_login_by_the_device_key_on_a_fresh_socket() {
     let mut world = World::two();
-    let alice = world.hosts[ALICE].device.unwrap();
     world.relay.refusals.push_back(Refusal {
         request: "refresh",
         reason: Reason::SessionEnded,
@@ -39,9 +41,58 @@ fn a_refused_renewal_ends_in_a_login_by_the_device_key() {
     });
     world.pass(270_000);
     world.settle();
-    assert_eq!(world.relay.count(alice, "login"), 1);
-    assert_eq!(world.hosts[ALICE].sockets, 1);
-    assert_eq!(world.hosts[ALICE].engine().connection(), Connection::Ready);
+    let sockets = world.hosts.iter().map(|host| host.sockets);
+    assert_eq!(sockets.sum::<u32>(), 3);
+    for host in &mut world.hosts {
+        assert_eq!(host.engine().connection(), Connection::Ready);
+    }
+}
+
+#[test]
+fn what_ends_a_socket_says_whether_to_come_back() {
+    let cases = [
+        (
+            "hello",
+            Reason::UnsupportedVersion,
+            CloseReason::Version,
+            false,
+        ),
+        ("hello", Reason::Unavailable, CloseReason::Refused, true),
+        (
+            "login",
+            Reason::DeviceRevoked,
+            CloseReason::LoginRefused,
+            false,
+        ),
+        ("login", Reason::ClockSkew, CloseReason::LoginRefused, false),
+        ("login", Reason::Unavailable, CloseReason::Refused, true),
+        ("resume", Reason::Replaced, CloseReason::Replaced, false),
+    ];
+    let prepared = World::two();
+    for (request, reason, closed, transient) in cases {
+        let mut world = prepared.restarted();
+        world.relay.refusals.push_back(Refusal {
+            request,
+            reason,
+            retry_after_ms: 0,
+        });
+        world.connect(ALICE);
+        world.drain();
+        assert_eq!(world.hosts[ALICE].closed, [closed], "{request} {reason:?}");
+        assert_eq!(closed.is_transient(), transient);
+        assert!(world.hosts[ALICE].has(|event| matches!(event,
+            Event::ServerRefused { reason: told, .. } if *told == reason)));
+    }
+    let mut world = prepared.restarted();
+    world.connect(ALICE);
+    world.settle();
+    let push = client::GoingAwayPush {
+        reason: Reason::Draining.into(),
+        reconnect_after_ms: 1_234,
+    };
+    world.inject(ALICE, Body::GoingAwayPush(push));
+    assert_eq!(world.hosts[ALICE].closed, [CloseReason::GoingAway]);
+    assert_eq!(world.hosts[ALICE].pause, Some(1_234));
 }
 
 #[test]
