@@ -271,18 +271,15 @@ fn claims_that_fail_say_why() {
 }
 
 /// Both ask at once, with so many frames carried between the two first texts.
-fn cross(seed: u64, between: usize) -> World {
-    let mut world = World::of(&["alice", "bob"], &settings());
+fn cross(prepared: &World, seed: u64, between: usize) -> World {
+    let mut world = prepared.restarted();
     world.dice.0 = seed;
     // Other conversation ids, so that now one and now the other is lower.
     for host in &mut world.hosts {
         host.reseed(seed);
     }
-    for index in [ALICE, BOB] {
-        world.disconnect(index);
-        world.hosts[index].pull_the_plug();
-        world.connect(index);
-    }
+    world.connect(ALICE);
+    world.connect(BOB);
     world.settle();
     world.send(ALICE, "bob", "a1");
     for _ in 0..between {
@@ -297,10 +294,11 @@ fn cross(seed: u64, between: usize) -> World {
 
 #[test]
 fn requests_that_cross_are_consent_and_nothing_is_sent_twice() {
+    let prepared = World::two();
     let (mut crossed, mut lower_by_alice) = (0, 0);
     for seed in 0..4 {
         for between in [0, 1, 2, 3, 4, 5, 7, 9, 12, 16] {
-            let mut world = cross(seed, between);
+            let mut world = cross(&prepared, seed, between);
             let context = format!("seed {seed}, {between} frames between");
             let view = world.hosts[ALICE].view();
             assert_eq!(
