@@ -39,8 +39,12 @@ async fn a_batch_above_the_limit_is_too_large() {
     };
     let status = client.lookup_routes(lookup).await.unwrap_err();
     assert_eq!(failure(&status).reason(), Reason::TooLarge);
+    let long = Route {
+        gateway: "x".repeat(128),
+        ..route(1, 1)
+    };
     let refresh = RefreshRoutesRequest {
-        routes: vec![route(1, 1); 30_000],
+        routes: vec![long; 9_000],
         lease_ms: 60_000,
     };
     let status = client.refresh_routes(refresh).await.unwrap_err();

@@ -1,12 +1,16 @@
 //! All roles in one process, and each in its own.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::Path};
+use std::{collections::BTreeSet, net::SocketAddr, path::Path, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use xchat_runtime::channel::Address;
+use xchat_backends::Backends;
+use xchat_runtime::{
+    ambient::{SystemClock, SystemRng},
+    channel::Address,
+};
 use xchat_server::{Config, Ended, Exit, ListenConfig, Role, Server};
 
 use crate::process::Ready;
@@ -159,4 +163,26 @@ async fn garbage_and_half_requests_on_the_public_port_harm_nobody() {
     assert_eq!(server_id(&well_known(&server).await).len(), 64);
     drop(half);
     assert_eq!(server.stop().await.unwrap(), Ended::Cleanly);
+}
+
+/// In the same instant, without giving any other task a turn.
+fn stores_are_free(config: &Config) -> bool {
+    let data_dir = config.data_dir.as_deref().unwrap();
+    let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+    let mut backends = Backends::new(&config.backends, data_dir, clock, rng);
+    backends.directory().is_ok() && backends.envelopes().is_ok()
+}
+
+#[tokio::test]
+async fn stores_are_free_when_a_stop_or_a_kill_returns() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path());
+    let server = Server::start(config.clone(), &Role::ALL).await.unwrap();
+    well_known(&server).await;
+    server.kill().await;
+    assert!(stores_are_free(&config), "after a kill");
+    let server = Server::start(config.clone(), &Role::ALL).await.unwrap();
+    well_known(&server).await;
+    assert_eq!(server.stop().await.unwrap(), Ended::Cleanly);
+    assert!(stores_are_free(&config), "after a stop");
 }
