@@ -31,11 +31,12 @@ async fn no_body_name_or_phrase_word_is_found_in_any_file_or_log() {
         let singles: Vec<&str> = phrase.split(' ').collect();
         words.extend(singles.windows(2).map(|pair| pair.join(" ")));
     }
-    assert_eq!(scan::find(house.folder(), &words), [], "on the server");
+    let nothing: [&str; 0] = [];
+    assert_eq!(scan::find(house.folder(), &words), nothing, "on the server");
     for person in [&alice, &bob] {
         assert_eq!(
             scan::find(person.folder(), &words),
-            [],
+            nothing,
             "on a client, without its key"
         );
     }
@@ -48,6 +49,8 @@ fn the_scan_finds_what_is_there() {
     let bytes = [&[0xff, 0x00][..], BODY.as_bytes(), &[0x80]].concat();
     std::fs::write(folder.path().join("deep/file"), bytes).unwrap();
     let found = scan::find(folder.path(), &[BODY.to_owned(), REQUEST.to_owned()]);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].1, BODY);
+    assert_eq!(
+        found,
+        [folder.path().join("deep/file").display().to_string()]
+    );
 }
