@@ -43,7 +43,7 @@ test: setup-test ## Run all tests; the last line sums them
 	@cargo test --locked --workspace --no-fail-fast 2>&1 | $(BIN)/xtask test-summary
 
 .PHONY: ci
-ci: setup-check fmt-check lint check deny rustdoc test ## Everything that must pass, tests last
+ci: setup-check fmt-check lint check deny rustdoc demo-check test ## Everything that must pass, tests last
 
 .PHONY: fmt
 fmt: setup-check ## Format Rust and proto files
@@ -84,6 +84,14 @@ check-proto: setup-check ## Guard: released formats do not break (proto/BASELINE
 deny: setup-check ## Licences, bans and sources of dependencies
 	@cargo deny --locked check --hide-inclusion-graph licenses bans sources
 
+.PHONY: demo
+demo: build setup-demo ## Type the README's demo into two terminals and write what is seen to docs/demo.txt
+	@infra/demo.py $(BIN)
+
+.PHONY: demo-check
+demo-check: build setup-demo ## Say where the demo shows something else than docs/demo.txt
+	@infra/demo.py $(BIN) --check
+
 .PHONY: docs
 docs: setup-build ## Write what is generated of the docs: sections, example settings, their schema
 	@$(XTASK) docs
@@ -99,6 +107,6 @@ rustdoc: setup-build ## Build the API docs, warnings denied
 clean: ## Delete what was built, for all checkouts
 	@cargo clean
 
-.PHONY: setup-build setup-test setup-check
-setup-build setup-test setup-check: setup-%:
+.PHONY: setup-build setup-test setup-check setup-demo
+setup-build setup-test setup-check setup-demo: setup-%:
 	@infra/setup.sh $*

@@ -92,9 +92,9 @@ def mask(text):
     text = re.sub(r"\b\d\d:\d\d(:\d\d)?\b", "HH:MM", text)
     text = re.sub(r"\b\d{4}-\d\d-\d\d\b", "YYYY-MM-DD", text)
     text = re.sub(r"\b\d{5}\b", "12345", text)
-    # The words of a phrase: 24, numbered.
-    text = re.sub(r"(?m)^( *\d+\.? +)[a-z]+((?: +\d+\.? +[a-z]+)*) *$",
-                  lambda line: re.sub(r"[a-z]+", "word", line.group(0)), text)
+    # The words of a phrase: numbered, of any length.
+    text = re.sub(r"(?m)^(?: +\d+\. [a-z]+){4} *$",
+                  lambda row: re.sub(r" +(\d+)\. [a-z]+", r"   \1. word", row.group(0)), text)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 

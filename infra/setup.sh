@@ -65,6 +65,7 @@ check() {
 
 demo() {
     build
+    debian python3 python3
     debian tmux tmux
 }
 
