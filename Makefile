@@ -92,6 +92,11 @@ demo: build setup-demo ## Type the README's demo into two terminals and write wh
 demo-check: build setup-demo ## Say where the demo shows something else than docs/demo.txt
 	@infra/demo.py $(BIN) --check
 
+.PHONY: bench
+bench: setup-build ## Measure a release build beside its floors, about 10 minutes; BENCH=--quick for a glance
+	@cargo build --locked --release -p xchat-bench
+	@$(abspath $(CARGO_TARGET_DIR))/release/xchat-bench run --json $(abspath $(CARGO_TARGET_DIR))/bench.json $(BENCH)
+
 .PHONY: docs
 docs: setup-build ## Write what is generated of the docs: sections, example settings, their schema
 	@$(XTASK) docs

@@ -1,0 +1,170 @@
+//! Arguments, and the order of things.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    floor, process,
+    report::{Report, say},
+    suite::{self, Scale},
+};
+
+/// Measures a server beside the floor of the same work.
+#[derive(Debug, Parser)]
+#[command(name = "xchat-bench")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the suite, print a table, write JSON.
+    Run(Run),
+    /// The floor's process; the suite starts it by itself.
+    Floor {
+        /// Append each frame to this file and sync it before it is written to a socket.
+        #[arg(long)]
+        log: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Benchmark {
+    /// Memory of idle sockets.
+    B1,
+    /// 1:1, durable submit to delivery.
+    B5,
+    /// Fan-out in rooms.
+    B6,
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// A fraction of the rounds and sizes: shows that it works, not what it costs.
+    #[arg(long)]
+    quick: bool,
+    /// Only these.
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["b1", "b5", "b6"])]
+    only: Vec<Benchmark>,
+    /// Where the results go.
+    #[arg(long, default_value = "bench.json")]
+    json: PathBuf,
+    /// Program of the server; else the one built beside this program.
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// Folder for data, on the disk that is to be synced to; else the system's temporary one.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Sockets of B1, at most; fewer where the limit of open files says so.
+    #[arg(long, default_value_t = 5_000)]
+    sockets: usize,
+    /// Of the arrivals.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            match arguments.command {
+                Command::Run(run) => Box::pin(all(&run)).await,
+                Command::Floor { log } => floor::serve(log.as_deref()).await,
+            }
+        })
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread: on a small machine a generator that wants more would take it from the server.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.context("can't start")
+}
+
+async fn all(run: &Run) -> Result<()> {
+    let open_files = process::raise_open_files();
+    let scale = scale(run, open_files)?;
+    let mut report = Report::new();
+    say(&format!("{scale:?}"));
+    if run.only.contains(&Benchmark::B1) {
+        let b1 = suite::idle::run(&scale, &mut report);
+        Box::pin(b1).await.context("B1")?;
+    }
+    if run.only.contains(&Benchmark::B5) {
+        let b5 = suite::direct::run(&scale, &mut report);
+        Box::pin(b5).await.context("B5")?;
+    }
+    if run.only.contains(&Benchmark::B6) {
+        let b6 = suite::group::run(&scale, &mut report);
+        Box::pin(b6).await.context("B6")?;
+    }
+    report.finish(&run.json)
+}
+
+fn scale(run: &Run, open_files: u64) -> Result<Scale> {
+    let server = match &run.server {
+        Some(server) => server.clone(),
+        None => beside()?,
+    };
+    // Some are for stores, logs and the gateway's reserve.
+    let most = usize::try_from(open_files).unwrap_or(usize::MAX) * 9 / 10;
+    let sockets = run.sockets.min(most.saturating_sub(256));
+    let full = Scale {
+        server,
+        folder: run.folder.clone(),
+        rounds: 5,
+        sockets,
+        settle_seconds: 35,
+        pairs: 100,
+        messages: 40,
+        open_seconds: 5.0,
+        deliveries: 20_000,
+        seed: run.seed,
+    };
+    Ok(if run.quick {
+        Scale {
+            rounds: 1,
+            sockets: sockets.min(500),
+            settle_seconds: 2,
+            pairs: 10,
+            messages: 20,
+            open_seconds: 1.0,
+            deliveries: 1_000,
+            ..full
+        }
+    } else {
+        full
+    })
+}
+
+fn beside() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let server = own.with_file_name("server-under-bench");
+    anyhow::ensure!(
+        Path::exists(&server),
+        "{} is not there: build it with `cargo build --release -p xchat-bench`",
+        server.display()
+    );
+    Ok(server)
+}
+
+#[allow(clippy::print_stderr, reason = "a program says why it failed")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("bench failed: {error:#}");
+}

@@ -1,0 +1,91 @@
+//! The server under load: one process with all roles on embedded stores, as a household runs it.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use crate::process::Process;
+
+/// Proof of work and rate limits are not what is measured; everything else is as installed.
+const SETTINGS: [(&str, &str); 7] = [
+    ("IDENTITY__PROOF_EFFORT", "0"),
+    ("IDENTITY__PROOF_TARGET_BITS", "0"),
+    ("GATEWAY__MESSAGE_INTERVAL", "0s"),
+    ("GATEWAY__HANDSHAKE_INTERVAL", "0s"),
+    ("GATEWAY__SOCKETS_BEFORE_LOGIN", "20000"),
+    ("LOG__FILTER", "error"),
+    ("GATEWAY__IDLE", "10m"),
+];
+
+#[derive(Debug)]
+pub(crate) struct House {
+    program: PathBuf,
+    folder: TempDir,
+    process: Process,
+    address: SocketAddr,
+}
+
+impl House {
+    /// Starts the program on an empty data directory below `parent`.
+    pub(crate) fn start(program: &Path, parent: Option<&Path>) -> Result<Self> {
+        let folder = match parent {
+            Some(parent) => tempfile::tempdir_in(parent)?,
+            None => tempfile::tempdir()?,
+        };
+        let (process, address) = spawn(program, folder.path())?;
+        Ok(Self {
+            program: program.to_owned(),
+            folder,
+            process,
+            address,
+        })
+    }
+
+    /// Ends the process and starts another on the same data.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        let pid = self.process.0.id().to_string();
+        Command::new("kill").arg(pid).status()?;
+        self.process.0.wait()?;
+        (self.process, self.address) = spawn(&self.program, self.folder.path())?;
+        Ok(())
+    }
+
+    pub(crate) const fn process(&self) -> &Process {
+        &self.process
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where its stores are.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+}
+
+fn spawn(program: &Path, folder: &Path) -> Result<(Process, SocketAddr)> {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let mut command = Command::new(program);
+    command
+        .arg("--data-dir")
+        .arg(folder.join("data"))
+        .env("XCHAT__PUBLIC__LISTEN", port.to_string());
+    for (key, value) in SETTINGS {
+        command.env(format!("XCHAT__{key}"), value);
+    }
+    let mut process = Process::start(&mut command)?;
+    let stdout = process.0.stdout.take().context("no pipe")?;
+    let ready = BufReader::new(stdout)
+        .lines()
+        .map_while(Result::ok)
+        .any(|line| line.starts_with("ready: "));
+    anyhow::ensure!(ready, "the server ended before it was ready");
+    Ok((process, port))
+}
