@@ -16,5 +16,9 @@ pub trait Checkpoints: Send + Sync + fmt::Debug {
     /// Notes positions, after it has synced everything that was written before.
     async fn commit(&self, log: LogId, positions: &[(PartitionId, Offset)]) -> PortResult<()>;
 
+    /// Makes what was noted survive a power cut: asked for before the log deletes records, for a
+    /// position that goes back behind them would be one that the log no longer holds.
+    async fn settle(&self) -> PortResult<()>;
+
     async fn committed(&self, log: LogId, partition: PartitionId) -> PortResult<Option<Offset>>;
 }

@@ -121,6 +121,12 @@ impl EmbeddedDirectoryStore {
         Arc::strong_count(&self.store) > 1
     }
 
+    /// Runs a hook after each sync. For tests.
+    #[cfg(feature = "faults")]
+    pub fn on_sync(&self, hook: crate::SyncHook) {
+        self.store.engine.on_sync(hook);
+    }
+
     async fn read<R: Send + 'static>(
         &self,
         work: impl FnOnce(&Database) -> Result<R, Fault> + Send + 'static,

@@ -67,7 +67,13 @@ pub(crate) struct Engine<T> {
     opened: RwLock<Option<Opened<T>>>,
     full: AtomicBool,
     broken: AtomicBool,
+    #[cfg(feature = "faults")]
+    on_sync: std::sync::Mutex<Option<SyncHook>>,
 }
+
+/// Runs after each sync that held: what lies in the folder then is what a power cut leaves.
+#[cfg(feature = "faults")]
+pub type SyncHook = Box<dyn Fn() + Send + Sync>;
 
 impl<T> fmt::Debug for Engine<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,6 +94,8 @@ impl<T: Tables> Engine<T> {
             opened: RwLock::new(Some(opened)),
             full: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            #[cfg(feature = "faults")]
+            on_sync: std::sync::Mutex::new(None),
         })
     }
 
@@ -131,8 +139,23 @@ impl<T: Tables> Engine<T> {
                     "a store could not be synced: it takes no more writes until the next start",
                 );
             }
-            Ok(synced?)
+            synced?;
+            #[cfg(feature = "faults")]
+            if let Some(hook) = &*self.hook() {
+                hook();
+            }
+            Ok(())
         })
+    }
+
+    #[cfg(feature = "faults")]
+    fn hook(&self) -> std::sync::MutexGuard<'_, Option<SyncHook>> {
+        self.on_sync.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(feature = "faults")]
+    pub(crate) fn on_sync(&self, hook: SyncHook) {
+        *self.hook() = Some(hook);
     }
 
     fn reopen(&self) -> PortResult<()> {

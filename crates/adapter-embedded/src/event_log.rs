@@ -324,10 +324,11 @@ impl EventLog for EmbeddedEventLog {
                 let _ = rolled.await;
             }
         }
-        let gone = self.shared.index().release(below, before);
-        if gone.is_empty() {
+        if !self.shared.index().can_release(below, before) {
             return Ok(());
         }
+        self.store.settle().await?;
+        let gone = self.shared.index().release(below, before);
         let disk = Arc::clone(&self.disk);
         tokio::task::spawn_blocking(move || {
             gone.iter()

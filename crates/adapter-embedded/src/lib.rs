@@ -18,6 +18,8 @@ mod routing;
 
 pub use checkpoints::Checkpoints;
 pub use directory_store::EmbeddedDirectoryStore;
+#[cfg(feature = "faults")]
+pub use engine::SyncHook;
 pub use error::OpenError;
 #[cfg(feature = "faults")]
 pub use event_log::faults;

@@ -52,6 +52,12 @@ impl EmbeddedMessageStore {
         self.run(Store::clean).await
     }
 
+    /// Runs a hook after each sync. For tests.
+    #[cfg(feature = "faults")]
+    pub fn on_sync(&self, hook: crate::SyncHook) {
+        self.store.engine.on_sync(hook);
+    }
+
     /// Off the async threads: a write may wait for tables to be written out.
     async fn run<R: Send + 'static>(
         &self,
@@ -178,6 +184,10 @@ impl Checkpoints for EmbeddedMessageStore {
     async fn commit(&self, log: LogId, positions: &[(PartitionId, Offset)]) -> PortResult<()> {
         let positions = positions.to_vec();
         self.run(move |store| store.commit(log, &positions)).await
+    }
+
+    async fn settle(&self) -> PortResult<()> {
+        self.sync().await
     }
 
     async fn committed(&self, log: LogId, partition: PartitionId) -> PortResult<Option<Offset>> {

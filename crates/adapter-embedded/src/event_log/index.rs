@@ -234,6 +234,15 @@ impl Index {
             && may_go(&active.header.next, &ends, below)
     }
 
+    /// Whether there is a segment to take out.
+    pub(super) fn can_release(&self, below: &[(PartitionId, Offset)], before: Millis) -> bool {
+        let (Some(first), Some(second)) = (self.segments.front(), self.segments.get(1)) else {
+            return false;
+        };
+        second.header.last_appended_at < before
+            && may_go(&first.header.next, &second.header.next, below)
+    }
+
     /// Takes the segments out, oldest first, whose records all lie below the positions and were
     /// appended before a time. The one that is written to stays.
     pub(super) fn release(
@@ -242,15 +251,14 @@ impl Index {
         before: Millis,
     ) -> Vec<Arc<Segment>> {
         let mut gone = Vec::new();
-        while let (Some(first), Some(second)) = (self.segments.front(), self.segments.get(1)) {
-            let ends = second.header.next.clone();
-            if second.header.last_appended_at >= before || !may_go(&first.header.next, &ends, below)
-            {
-                break;
-            }
+        while self.can_release(below, before) {
             gone.extend(self.segments.pop_front());
-            for (log, end) in self.partitions.iter_mut().zip(ends) {
-                log.release(end);
+            let starts = self
+                .segments
+                .front()
+                .map(|first| first.header.next.as_slice());
+            for (log, start) in self.partitions.iter_mut().zip(starts.unwrap_or_default()) {
+                log.release(*start);
             }
         }
         gone

@@ -17,7 +17,7 @@ use xchat_ports::{
 use xchat_types::{ConversationId, Millis, Offset, PartitionId, Sequence, Stamp};
 
 use crate::{
-    directory_store::copy,
+    directory_store::Durable,
     support::{self, append, options},
 };
 
@@ -96,12 +96,12 @@ async fn catch_up(server: &Server, mut from: Offset) -> Result<Offset, String> {
 /// what was ACCEPTED and the folder of the store as it was at its last sync.
 async fn live(disk: &FaultyDisk, folder: &Path, seed: u64) -> (BTreeSet<String>, TempDir) {
     let store_folder = support::folder();
-    let mut synced = support::folder();
     let mut accepted = BTreeSet::new();
     let random = SeededRng::new(seed);
     let server = open(Arc::new(disk.clone()), folder, store_folder.path()).unwrap();
-    server.store.sync().await.unwrap();
-    copy(store_folder.path(), synced.path());
+    let synced = Durable::of(store_folder.path());
+    let (taken, path) = (synced.clone(), store_folder.path().to_owned());
+    server.store.on_sync(Box::new(move || taken.take(&path)));
     let mut next = Offset(0);
     for round in 0..12 {
         let mut dice = [0; 2];
@@ -123,9 +123,6 @@ async fn live(disk: &FaultyDisk, folder: &Path, seed: u64) -> (BTreeSet<String>,
         next = folded;
         if dice[1] % 3 == 0 {
             server.log.commit(&[(PARTITION, next)]).await.unwrap();
-            server.store.sync().await.unwrap();
-            synced = support::folder();
-            copy(store_folder.path(), synced.path());
             let later = server.clock.now().saturating_add(1);
             // The disk under the log may be dead by now.
             let _ = server.log.release(&[(PARTITION, next)], later).await;
@@ -133,7 +130,7 @@ async fn live(disk: &FaultyDisk, folder: &Path, seed: u64) -> (BTreeSet<String>,
     }
     // The power goes now at the latest.
     let _ = disk.cut_power();
-    (accepted, synced)
+    (accepted, synced.after_a_power_cut())
 }
 
 async fn cut_and_start_again(seed: u64, skip_syncs: bool) -> Result<(), String> {

@@ -82,14 +82,46 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// The folder of a store as it was at its last sync.
+#[derive(Clone)]
+pub(crate) struct Durable(Arc<Mutex<TempDir>>);
+
+impl Durable {
+    pub(crate) fn of(folder: &Path) -> Self {
+        let durable = Self(Arc::new(Mutex::new(support::folder())));
+        durable.take(folder);
+        durable
+    }
+
+    pub(crate) fn take(&self, folder: &Path) {
+        let taken = support::folder();
+        copy(folder, taken.path());
+        *self.0.lock().unwrap() = taken;
+    }
+
+    /// What a power cut leaves.
+    pub(crate) fn after_a_power_cut(&self) -> TempDir {
+        let left = support::folder();
+        copy(self.0.lock().unwrap().path(), left.path());
+        left
+    }
+}
+
 #[tokio::test]
-async fn what_was_answered_is_in_the_files_of_a_process_that_is_killed() {
+async fn what_was_answered_survives_a_power_cut() {
     let folder = support::folder();
     let store = open(folder.path());
+    let durable = Durable::of(folder.path());
+    let (taken, path) = (durable.clone(), folder.path().to_owned());
+    store.on_sync(Box::new(move || taken.take(&path)));
     for number in 0..5 {
         let account = AccountId::new([number; AccountId::LEN]);
         let value = Bytes::from(vec![number]);
         store.create_account(account, value.clone()).await.unwrap();
+        let after = durable.after_a_power_cut();
+        let found = open(after.path()).read_account(account).await.unwrap();
+        assert_eq!(found, Some(value.clone()));
+
         let device = DeviceId::new([number; DeviceId::LEN]);
         assert!(
             store
@@ -97,12 +129,8 @@ async fn what_was_answered_is_in_the_files_of_a_process_that_is_killed() {
                 .await
                 .unwrap()
         );
-
-        let killed = support::folder();
-        copy(folder.path(), killed.path());
-        let after = open(killed.path());
-        let found = after.read_account(account).await.unwrap();
-        assert_eq!(found, Some(value.clone()));
-        assert_eq!(after.read_session(device).await.unwrap(), Some(value));
+        let after = durable.after_a_power_cut();
+        let found = open(after.path()).read_session(device).await.unwrap();
+        assert_eq!(found, Some(value));
     }
 }

@@ -19,7 +19,7 @@ use xchat_ports::{
 };
 use xchat_types::{ConversationId, LogId, Offset, PartitionId, Sequence, Stamp};
 
-use crate::support;
+use crate::{directory_store::Durable, support};
 
 /// Remembers the folder of each store by its address.
 #[derive(Default)]
@@ -111,6 +111,23 @@ async fn the_store_knows_what_it_has_folded_of_the_log_that_is_attached() {
         "another log, other offsets"
     );
     assert_eq!(store.committed(other, PartitionId(2)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_commit_hint_is_stored_only_behind_a_sync_of_what_it_covers() {
+    let folder = support::folder();
+    let clock = Arc::default();
+    let store = open(folder.path(), &clock);
+    let durable = Durable::of(folder.path());
+    let (taken, path) = (durable.clone(), folder.path().to_owned());
+    store.on_sync(Box::new(move || taken.take(&path)));
+    store.mutate(&mutation(1, 4)).await.unwrap();
+    let next = [(PartitionId(2), Offset(5))];
+    store.commit(LOG, &next).await.unwrap();
+    let left = durable.after_a_power_cut();
+    let after = open(left.path(), &clock);
+    let rows = after.read_rows(CONVERSATION, &[]).await.unwrap();
+    assert_eq!(rows.head.map(|(stamp, _)| stamp), Some(Stamp(1)));
 }
 
 #[tokio::test]

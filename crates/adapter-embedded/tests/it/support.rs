@@ -57,6 +57,10 @@ impl Checkpoints for KeptCheckpoints {
         Ok(())
     }
 
+    async fn settle(&self) -> PortResult<()> {
+        Ok(())
+    }
+
     async fn committed(&self, log: LogId, partition: PartitionId) -> PortResult<Option<Offset>> {
         Ok(self
             .committed

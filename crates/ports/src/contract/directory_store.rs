@@ -191,19 +191,28 @@ pub async fn a_name_belongs_to_the_first_that_claims_it(factory: &impl Factory) 
 
 pub async fn sixteen_claims_of_one_name_have_one_winner(factory: &impl Factory) {
     let store = factory.create().await;
-    let mut tasks = JoinSet::new();
-    for number in 0..16 {
-        let store = Arc::clone(&store);
-        tasks.spawn(async move { (number, claim_name(&*store, number, NOW).await) });
-    }
-    let mut winners = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        if let (number, NameClaim::Held) = done.expect("a claimer") {
-            winners.push(number);
+    for round in 0..20 {
+        let name = NameHash([round; 32]);
+        let mut tasks = JoinSet::new();
+        for number in 0..16 {
+            let store = Arc::clone(&store);
+            tasks.spawn(async move {
+                (
+                    number,
+                    settled(|| store.claim_name(name, account(number), NOW)).await,
+                )
+            });
         }
+        let mut winners = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            if let (number, NameClaim::Held) = done.expect("a claimer") {
+                winners.push(number);
+            }
+        }
+        assert_eq!(winners.len(), 1, "{winners:?}");
+        let row = settled(|| store.read_name(name)).await;
+        assert_eq!(row, Some(held_by(winners[0], None)));
     }
-    assert_eq!(winners.len(), 1, "{winners:?}");
-    assert_eq!(read_name(&*store).await, Some(held_by(winners[0], None)));
 }
 
 pub async fn a_released_name_is_free_for_others_after_its_quarantine_only(factory: &impl Factory) {
@@ -252,25 +261,30 @@ pub async fn a_key_package_is_handed_out_at_most_once(factory: &impl Factory) {
 
 pub async fn sixteen_claimers_at_once_get_sixteen_packages(factory: &impl Factory) {
     let store = factory.create().await;
-    let rows: Vec<_> = (0..12).map(|number| package(number, false)).collect();
-    publish(&*store, &rows).await;
-    publish(&*store, &[package(100, true)]).await;
-    let mut tasks = JoinSet::new();
-    for number in 0..16 {
-        let store = Arc::clone(&store);
-        tasks.spawn(async move { claim(&*store, number).await });
-    }
-    let mut once = BTreeSet::new();
-    let mut last_resort = 0;
-    while let Some(done) = tasks.join_next().await {
-        let row = done.expect("a claimer").expect("the last resort at least");
-        if row.last_resort {
-            last_resort += 1;
-        } else {
-            assert!(once.insert(row.reference), "handed out twice");
+    for round in 0..20 {
+        let owner = device(round);
+        let mut rows: Vec<_> = (0..12).map(|number| package(number, false)).collect();
+        rows.push(package(100, true));
+        settled(|| store.publish_key_packages(owner, &rows)).await;
+        let mut tasks = JoinSet::new();
+        for number in 0..16 {
+            let store = Arc::clone(&store);
+            tasks.spawn(async move {
+                settled(|| store.claim_key_package(owner, SUITE, claim_id(number), NOW)).await
+            });
         }
+        let mut once = BTreeSet::new();
+        let mut last_resort = 0;
+        while let Some(done) = tasks.join_next().await {
+            let row = done.expect("a claimer").expect("the last resort at least");
+            if row.last_resort {
+                last_resort += 1;
+            } else {
+                assert!(once.insert(row.reference), "handed out twice");
+            }
+        }
+        assert_eq!((once.len(), last_resort), (12, 4));
     }
-    assert_eq!((once.len(), last_resort), (12, 4));
 }
 
 pub async fn the_same_claim_gets_the_same_package_again(factory: &impl Factory) {

@@ -137,16 +137,20 @@ pub async fn a_deleted_row_stays_deleted_when_an_older_mutation_is_replayed(
 
 pub async fn concurrent_mutations_end_with_the_highest_stamp(factory: &impl Factory) {
     let store = factory.create().await;
-    let mut tasks = JoinSet::new();
-    for stamp in 1..=16 {
-        let store = Arc::clone(&store);
-        tasks.spawn(async move { apply(&*store, &mutation(stamp, &[])).await });
+    for round in 0..60 {
+        let mut tasks = JoinSet::new();
+        for stamp in 1..=16 {
+            let store = Arc::clone(&store);
+            let mut mutation = mutation(stamp, &[]);
+            mutation.conversation = conversation(round);
+            tasks.spawn(async move { apply(&*store, &mutation).await });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.expect("a writer");
+        }
+        let found = read(&*store, conversation(round), &[]).await;
+        assert_eq!(found.head, Some((Stamp(16), value("head 16"))));
     }
-    while let Some(done) = tasks.join_next().await {
-        done.expect("a writer");
-    }
-    let found = read(&*store, conversation(1), &[]).await;
-    assert_eq!(found.head, Some((Stamp(16), value("head 16"))));
 }
 
 pub async fn members_come_with_the_head_in_device_order(factory: &impl Factory) {
