@@ -85,6 +85,7 @@ impl Folder {
             if conversation.has_folded(logged.place) {
                 let recent = view.recents.get(&(partition, logged.place.offset));
                 let effects = self.replay(&conversation, logged, recent).await?;
+                self.write_again(conversation.id, &effects).await?;
                 decided.push(logged, effects, None);
             } else {
                 let folded = self.fold(conversation, logged).await?;
@@ -93,28 +94,33 @@ impl Folder {
                 decided.push(logged, folded.effects, Some(head));
             }
         }
-        self.write(&conversation, &decided).await?;
+        self.write(conversation.id, &decided).await?;
         self.cache.put(partition, conversation);
         Ok(decided.announcements)
     }
 
     /// Writes what is written once, then one mutation a record: what a reader finds under a head
     /// is complete.
-    async fn write(&self, conversation: &Conversation, decided: &Decided) -> Result<(), Error> {
-        let id = conversation.id;
-        let rows: Vec<_> = decided
-            .announcements
-            .iter()
-            .flat_map(|announcement| once::rows(id, &announcement.effects))
-            .collect();
+    async fn write(&self, id: ConversationId, decided: &Decided) -> Result<(), Error> {
+        let folded = || {
+            let heads = decided.heads.iter();
+            let both = decided.announcements.iter().zip(heads);
+            both.filter_map(|(announcement, head)| Some((&announcement.effects, head.as_ref()?)))
+        };
+        let rows: Vec<_> = folded().flat_map(|(effects, _)| once::rows(id, effects)).collect();
         self.conversations.write_once(&rows).await?;
-        for (announcement, head) in decided.announcements.iter().zip(&decided.heads) {
-            if let Some(head) = head {
-                self.conversations.mutate(id, head).await?;
-            }
-            self.conversations.delete_obsolete(id, &announcement.effects).await?;
+        for (effects, head) in folded() {
+            self.conversations.mutate(id, head).await?;
+            self.conversations.delete_obsolete(id, effects).await?;
         }
         Ok(())
+    }
+
+    /// Writes what a folded record wrote beside its mutation: a store may have acknowledged it and
+    /// lost it. At once, for the records behind it may need it.
+    async fn write_again(&self, id: ConversationId, effects: &Effects) -> Result<(), Error> {
+        self.conversations.write_once(&once::rows(id, effects)).await?;
+        self.conversations.delete_obsolete(id, effects).await
     }
 
     /// Loads a conversation whose head this worker did not get acknowledged, and redoes the head's

@@ -9,6 +9,7 @@
     reason = "test code"
 )]
 
+mod laws;
 mod model;
 mod person;
 mod prop_fold;

@@ -27,6 +27,9 @@ pub(crate) struct Rig {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) log: MemoryEventLog,
     pub(crate) store: MemoryMessageStore,
+    pub(crate) routing: Arc<MemoryRouting>,
+    pub(crate) gateways: Dialer,
+    pub(crate) tasks: Tasks,
 }
 
 /// Everything that the store holds alive.
@@ -39,7 +42,10 @@ impl Rig {
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let rig = Self {
             log: MemoryEventLog::new(PARTITIONS, Arc::clone(&shared)),
-            store: MemoryMessageStore::new(shared),
+            store: MemoryMessageStore::new(Arc::clone(&shared)),
+            routing: Arc::new(MemoryRouting::new(shared)),
+            gateways: Dialer::new(),
+            tasks: Tasks::new(),
             clock,
         };
         rig.append(records);
@@ -72,8 +78,9 @@ impl Rig {
         store: Arc<dyn MessageStore>,
     ) -> Worker {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
-        let routing = Arc::new(MemoryRouting::new(Arc::clone(&clock)));
-        let deliverer = Deliverer::new(Dialer::new(), Tasks::new(), Duration::from_secs(1));
+        let routing = Arc::clone(&self.routing);
+        let deadline = Duration::from_secs(1);
+        let deliverer = Deliverer::new(self.gateways.clone(), self.tasks.clone(), deadline);
         let progress = Arc::new(Progress::default());
         let conversations = Conversations {
             store: Arc::clone(&store),

@@ -1,5 +1,5 @@
-//! A store that stands still before every call: two workers can be interleaved call by call, and a
-//! worker can be killed between any two calls.
+//! A store that stands still before every call: two workers can be interleaved call by call, a
+//! worker can be killed between any two calls, and a test can do something just then.
 
 use std::{
     future::Future,
@@ -21,11 +21,21 @@ use xchat_types::{
     ConversationId, DeviceId, Epoch, Incarnation, Sequence, Stamp, WelcomeRef,
 };
 
-#[derive(Clone, Debug)]
+/// Called with the name of each method that is about to run.
+type Hook = Arc<dyn Fn(&'static str) + Send + Sync>;
+
+#[derive(Clone)]
 pub(crate) struct Stepping {
     inner: Arc<dyn MessageStore>,
     /// Calls that will still be let through.
     budget: Arc<AtomicU32>,
+    hook: Option<Hook>,
+}
+
+impl std::fmt::Debug for Stepping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stepping")
+    }
 }
 
 impl Stepping {
@@ -34,16 +44,30 @@ impl Stepping {
         Self {
             inner,
             budget: Arc::new(AtomicU32::new(budget)),
+            hook: None,
         }
     }
 
-    async fn pass(&self) {
+    pub(crate) fn hooked(
+        inner: Arc<dyn MessageStore>,
+        hook: impl Fn(&'static str) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            hook: Some(Arc::new(hook)),
+            ..Self::new(inner, u32::MAX)
+        }
+    }
+
+    async fn pass(&self, method: &'static str) {
         YieldOnce(false).await;
         let left = self.budget.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
             left.checked_sub(1)
         });
         if left.is_err() {
             std::future::pending::<()>().await;
+        }
+        if let Some(hook) = &self.hook {
+            hook(method);
         }
     }
 }
@@ -68,7 +92,7 @@ macro_rules! stepping {
         #[async_trait]
         impl MessageStore for Stepping {
             $(async fn $name(&self, $($arg: $kind),*) -> PortResult<$answer> {
-                self.pass().await;
+                self.pass(stringify!($name)).await;
                 self.inner.$name($($arg),*).await
             })*
         }

@@ -9,7 +9,7 @@ use xchat_fanout::domain::{
 use xchat_mls::{Change, LeafIndex};
 use xchat_ports::Clock as _;
 use xchat_types::{
-    ConversationId, DeviceId, Epoch, LogId, Millis, Offset, Outcome, PartitionId,
+    ControlKind, ConversationId, DeviceId, Epoch, LogId, Millis, Offset, Outcome, PartitionId,
 };
 
 use crate::person::{Person, Spot};
@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) conversation: Conversation,
     /// Everything appended so far.
     pub(crate) log: Vec<Logged>,
+    /// Whether those who are added join with their clients.
+    pub(crate) joins: bool,
 }
 
 impl World {
@@ -44,7 +46,32 @@ impl World {
             now: *START,
             conversation: Conversation::unborn(id),
             log: Vec::new(),
+            joins: true,
         }
+    }
+
+    /// A group of so many people, one device each, added by the first in one commit; all accept.
+    pub(crate) fn crowd(size: u8, joins: bool) -> Self {
+        let mut world = Self::new();
+        world.joins = joins;
+        world.people = (0..size).map(|number| Person::new(10 + number, 10 + number)).collect();
+        let spot = world.spot(0);
+        let genesis = world.people[0].genesis(spot);
+        world.append(genesis.encode());
+        let now = world.now;
+        let others = world.people.iter_mut().skip(1);
+        let change = Change {
+            add: others.map(|person| person.package(now)).collect(),
+            ..Change::default()
+        };
+        let spot = world.spot(0);
+        let added = world.people[0].commit(spot, &change).unwrap();
+        world.append(added.encode());
+        for who in 1..world.people.len() {
+            let accept = world.people[who].control(world.spot(who), ControlKind::Accept);
+            world.append(accept.encode());
+        }
+        world
     }
 
     pub(crate) fn who(&self, device: DeviceId) -> usize {
@@ -92,6 +119,10 @@ impl World {
     /// Appends and folds. Returns the outcome, and lets everybody's client follow.
     pub(crate) fn append(&mut self, bytes: Bytes) -> (Outcome, Effects) {
         self.now = self.now.saturating_add(7);
+        self.append_now(bytes)
+    }
+
+    pub(crate) fn append_now(&mut self, bytes: Bytes) -> (Outcome, Effects) {
         let logged = Logged {
             place: Place {
                 log: LOG,
@@ -129,7 +160,7 @@ impl World {
         for person in &mut self.people {
             person.apply(record, control, self.now);
         }
-        for invitation in &effects.welcomes {
+        for invitation in effects.welcomes.iter().filter(|_| self.joins) {
             let state = effects.group_state.as_ref().unwrap();
             let GroupForm::Snapshot(founded) = &state.form else {
                 panic!("a commit that adds is stored as a snapshot");
