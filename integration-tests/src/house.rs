@@ -22,7 +22,7 @@ pub enum Shape {
 }
 
 const ROLES: [&str; 4] = ["presence", "identity", "fanout", "gateway"];
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// An installation. Dropping it kills its processes.
 #[derive(Debug)]

@@ -3,9 +3,12 @@
 //! Test code: what fails here fails the test, with a sentence.
 #![allow(
     clippy::expect_used,
+    clippy::match_wild_err_arm,
+    clippy::missing_panics_doc,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     reason = "test code: what fails here fails the test"
 )]
 

@@ -10,7 +10,7 @@ use xchat_sdk::{
 };
 
 /// Nothing in these tests should take longer on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(Debug)]
 pub struct Person {

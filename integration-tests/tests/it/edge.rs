@@ -161,7 +161,7 @@ async fn a_thousand_stalled_sockets_cost_bounded_memory_and_slow_nobody() {
     }
     let started = Instant::now();
     others_are_served(&house, "t").await;
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_mins(1));
     let grown = resident(&house).saturating_sub(before);
     // A stranger's budget is 160 KiB, of which these have sent 20 KiB each.
     assert!(grown < 160 * 1_024, "{grown} KiB for 1,000 stalled sockets");
