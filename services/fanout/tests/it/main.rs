@@ -9,12 +9,15 @@
     reason = "test code"
 )]
 
+mod house;
 mod laws;
 mod model;
 mod person;
 mod prop_fold;
+mod pushes;
 mod replay;
 mod rig;
 mod script;
+mod service;
 mod stepping;
 mod world;
