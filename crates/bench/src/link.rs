@@ -181,10 +181,9 @@ impl Link {
     }
 }
 
-/// Of pushes that carry no record only welcomes and outcomes of what was applied are expected.
+/// Of pushes that carry no record none may say that something was refused.
 pub(crate) fn welcome_or_answer(push: &Tell) -> Result<()> {
     match push {
-        Tell::ResyncPush(_) => bail!("the server says that something may have been missed"),
         Tell::GoingAwayPush(_) => bail!("the server is going away"),
         Tell::OutcomePush(push) => {
             use xchat_proto::common::outcome::Kind;

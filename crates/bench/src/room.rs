@@ -1,7 +1,7 @@
 //! Conversations as the product makes them: key packages claimed, one genesis, one bundle, and an
 //! `accept` of everyone who was invited. Envelopes are encrypted before the clock starts.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
@@ -50,8 +50,22 @@ pub(crate) struct Member {
     head: u64,
     cursor: u64,
     envelopes: Arc<[Envelope]>,
-    /// Ciphertext and frame of what has come, bytes.
+    inbox: Inbox,
+    /// Of what has come, bytes.
     pub(crate) ciphertext: u64,
+}
+
+/// Records that have come and are not yet looked at, and what to ask for. A push may be missed: a
+/// device that sees a gap, or is told to resync, pulls, and no message is lost by it.
+#[derive(Debug, Default)]
+struct Inbox {
+    records: VecDeque<DeliveredRecord>,
+    /// Highest sequence that the server has spoken of.
+    heard: u64,
+    resume_due: bool,
+    pull_due: bool,
+    pull_open: bool,
+    pulls: usize,
 }
 
 impl Member {
@@ -66,6 +80,7 @@ impl Member {
             head: 0,
             cursor: 0,
             envelopes: Arc::from([]),
+            inbox: Inbox::default(),
             ciphertext: 0,
         }
     }
@@ -150,6 +165,57 @@ impl Member {
     }
 }
 
+impl Member {
+    /// Pulls made since the room was founded.
+    pub(crate) const fn pulls(&self) -> usize {
+        self.inbox.pulls
+    }
+
+    /// Cancel-safe: what was perhaps sent is sent again, and both answers are the same.
+    async fn ask_for_missing(&mut self) -> Result<()> {
+        if self.inbox.resume_due {
+            self.link
+                .send(Ask::Resume(client::ResumeRequest {}))
+                .await?;
+            self.inbox.resume_due = false;
+        }
+        if self.inbox.pull_due {
+            let pull = client::PullRequest {
+                conversation_id: convert::id_bytes(&self.conversation),
+                after_sequence: self.cursor,
+                limit: 0,
+            };
+            self.link.send(Ask::Pull(pull)).await?;
+            self.inbox.pull_due = false;
+            self.inbox.pull_open = true;
+            self.inbox.pulls += 1;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, frame: Tell) -> Result<()> {
+        match frame {
+            Tell::DeliverPush(push) => {
+                for record in push.records {
+                    self.inbox.heard = self.inbox.heard.max(record.sequence);
+                    self.inbox.records.push_back(record);
+                }
+            }
+            Tell::Pull(pulled) => {
+                self.inbox.heard = self.inbox.heard.max(pulled.head_sequence);
+                self.inbox.pull_open = false;
+                self.inbox.records.extend(pulled.records);
+            }
+            Tell::ResyncPush(_) => {
+                self.inbox.resume_due = true;
+                self.inbox.pull_due = true;
+            }
+            other => welcome_or_answer(&other)?,
+        }
+        Ok(())
+    }
+}
+
 /// Makes the first the creator and sender of a room with all others, and returns when all have
 /// accepted. Two and the hybrid suite: a 1:1 conversation.
 pub(crate) async fn found(mut members: Seats<Member>, suite: Suite) -> Result<Seats<Member>> {
@@ -186,6 +252,7 @@ pub(crate) async fn found(mut members: Seats<Member>, suite: Suite) -> Result<Se
     }
     for member in &mut members {
         member.head = head;
+        member.cursor = head;
         let ack = client::AckRequest {
             conversation_id: convert::id_bytes(&member.conversation),
             sequence: head,
@@ -264,6 +331,11 @@ pub(crate) fn prepare(room: &mut Seats<Member>, count: usize, bytes: usize) -> R
     Ok(())
 }
 
+/// Pulls of all members of all rooms.
+pub(crate) fn pulls(rooms: &[Seats<Member>]) -> usize {
+    rooms.iter().flatten().map(Member::pulls).sum()
+}
+
 /// Bytes of a ciphertext of the room.
 pub(crate) fn ciphertext_bytes(room: &Seats<Member>) -> usize {
     let envelope = room.first().and_then(|sender| sender.envelopes.first());
@@ -280,19 +352,32 @@ impl Endpoint for Member {
 
     async fn arrived(&mut self) -> Result<usize> {
         loop {
-            let record = self.link.record().await?;
-            // Accepts of others, from the founding of the room.
-            if record.sequence <= self.head {
-                continue;
+            self.ask_for_missing().await?;
+            while let Some(record) = self.inbox.records.pop_front() {
+                if record.sequence <= self.cursor {
+                    continue;
+                }
+                if record.sequence > self.cursor + 1 {
+                    self.inbox.records.clear();
+                    self.inbox.pull_due |= !self.inbox.pull_open;
+                    break;
+                }
+                let number = usize::try_from(record.sequence - self.head - 1)?;
+                let sent = self.envelopes.get(number);
+                self.ciphertext += check(&record, sent.context("a record that nobody sent")?)?;
+                self.cursor = record.sequence;
+                return Ok(number);
             }
-            self.cursor = record.sequence;
-            let number = usize::try_from(record.sequence - self.head - 1)?;
-            let sent = self
-                .envelopes
-                .get(number)
-                .context("a record that nobody sent")?;
-            self.ciphertext += check(&record, sent)?;
-            return Ok(number);
+            // What was pushed while a pull was open may have been passed over.
+            let behind = self.inbox.heard > self.cursor && self.inbox.records.is_empty();
+            self.inbox.pull_due |= behind && !self.inbox.pull_open;
+            if !self.inbox.pull_due {
+                let push = match self.link.take_push() {
+                    Some(push) => push,
+                    None => self.link.next().await?.body.context("an empty frame")?,
+                };
+                self.hear(push)?;
+            }
         }
     }
 

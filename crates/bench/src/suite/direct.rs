@@ -74,6 +74,7 @@ pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
         (at_server, ours) = load::run(&plan, ours, house.process()).await?;
         tell_latency(share, id, (&at_server, &at_floor), report);
     }
+    report.result("b5_pulls", room::pulls(&ours).into());
     Ok(())
 }
 

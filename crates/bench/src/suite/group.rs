@@ -54,7 +54,7 @@ async fn size(
         (measured, ours) = load::run(&plan, ours, house.process()).await?;
         of_server.push(measured);
     }
-    tell(members, &of_server, &of_floor, report);
+    tell((members, room::pulls(&ours)), &of_server, &of_floor, report);
     Ok(())
 }
 
@@ -74,7 +74,12 @@ fn prepare(rooms: &mut [Seats<Member>], count: usize) -> Result<()> {
     rooms.try_for_each(|room| room::prepare(room, count, PLAINTEXT))
 }
 
-fn tell(members: usize, ours: &[Measured], floor: &[Measured], report: &mut Report) {
+fn tell(
+    (members, pulls): (usize, usize),
+    ours: &[Measured],
+    floor: &[Measured],
+    report: &mut Report,
+) {
     let cpu = |side: &[Measured]| Spread::of(side.iter().map(Measured::cpu_micros_per_delivery));
     let ratio = Spread::of(
         ours.iter()
@@ -84,13 +89,14 @@ fn tell(members: usize, ours: &[Measured], floor: &[Measured], report: &mut Repo
     let rate = Spread::of(ours.iter().map(Measured::rate));
     report.row(Row {
         id: "B6",
-        what: format!("room of {members}, server CPU µs a delivery"),
+        what: format!("room of {members}, server CPU µs a delivery ({pulls} pulls)"),
         ours: cpu(ours).to_string(),
         floor: cpu(floor).to_string(),
         ratio: ratio.to_string(),
     });
     let json = json!({
         "members": members,
+        "pulls": pulls,
         "rounds": ours.len(),
         "deliveries_per_round": ours.first().map(|round| round.deliveries),
         "server_cpu_us_per_delivery": cpu(ours).json(),
