@@ -50,7 +50,10 @@ impl Section for Config {
 
     fn check(&self, mistakes: &mut Mistakes) {
         if self.mark_interval > HumanDuration::from_secs(10) {
-            mistakes.add("mark_interval", "devices would wait longer than ten seconds");
+            mistakes.add(
+                "mark_interval",
+                "devices would wait longer than ten seconds",
+            );
         }
         for (key, interval) in [
             ("commit_interval", self.commit_interval),

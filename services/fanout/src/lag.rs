@@ -93,7 +93,8 @@ impl LagGuard {
             if let Some(Err(cause)) = stop.run_until_cancelled(self.look()).await {
                 tracing::warn!(%cause, "the log's lag is unknown");
             }
-            stop.run_until_cancelled(tokio::time::sleep(self.limits.interval)).await;
+            stop.run_until_cancelled(tokio::time::sleep(self.limits.interval))
+                .await;
         }
     }
 

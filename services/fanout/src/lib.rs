@@ -79,7 +79,12 @@ fn folding(config: &Config, deps: Deps, conversations: Conversations) -> Worker 
     let step = Step::new(
         Arc::clone(&log),
         Folder::new(Arc::clone(&log), conversations, Arc::clone(&clock), cached),
-        Announcer::new(Arc::clone(&store), deps.routing, deliverer, Arc::clone(&clock)),
+        Announcer::new(
+            Arc::clone(&store),
+            deps.routing,
+            deliverer,
+            Arc::clone(&clock),
+        ),
         Arc::clone(&progress),
         config.read_bytes.as_usize(),
     );

@@ -35,7 +35,9 @@ pub struct Fanout {
 
 impl std::fmt::Debug for Fanout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fanout").field("log", &self.log).finish_non_exhaustive()
+        f.debug_struct("Fanout")
+            .field("log", &self.log)
+            .finish_non_exhaustive()
     }
 }
 

@@ -93,8 +93,7 @@ impl Lost {
 impl Link {
     pub(super) fn new(channel: Channel, deadline: Duration, lost: Lost) -> Self {
         Self {
-            client: GatewayServiceClient::new(channel)
-                .max_decoding_message_size(MAX_MESSAGE_BYTES),
+            client: GatewayServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES),
             deadline,
             lost,
             breaker: Breaker::default(),
@@ -104,7 +103,11 @@ impl Link {
     }
 
     /// Runs until the queue is closed, or has been empty for `idle`.
-    pub(super) async fn run(mut self, mut batches: mpsc::Receiver<Vec<DeliverItem>>, idle: Duration) {
+    pub(super) async fn run(
+        mut self,
+        mut batches: mpsc::Receiver<Vec<DeliverItem>>,
+        idle: Duration,
+    ) {
         loop {
             let Some(items) = self.next(&mut batches, idle).await else {
                 return;
@@ -124,7 +127,11 @@ impl Link {
         let retry_at = if self.lost.is_empty() {
             None
         } else {
-            Some(self.breaker.until().unwrap_or_else(|| Instant::now() + self.deadline))
+            Some(
+                self.breaker
+                    .until()
+                    .unwrap_or_else(|| Instant::now() + self.deadline),
+            )
         };
         let until = retry_at.unwrap_or_else(|| Instant::now() + idle);
         let mut items = match tokio::time::timeout_at(until, batches.recv()).await {
@@ -169,7 +176,11 @@ impl Link {
             items,
         };
         let stream = self.stream.as_mut().ok_or(LinkError::Ended)?;
-        stream.requests.send(request).await.map_err(|_| LinkError::Ended)?;
+        stream
+            .requests
+            .send(request)
+            .await
+            .map_err(|_| LinkError::Ended)?;
         let answer = tokio::time::timeout_at(deadline, stream.responses.message()).await??;
         match answer {
             Some(answer) if answer.batch_id == self.batch_id => Ok(()),

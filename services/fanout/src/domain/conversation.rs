@@ -58,7 +58,10 @@ impl Conversation {
 
     /// Whether a commit is for the current epoch, so that the judge will see it.
     pub(super) fn commits_next(&self, record: &Record) -> bool {
-        self.head.group.as_ref().is_some_and(|group| is_current(group, record))
+        self.head
+            .group
+            .as_ref()
+            .is_some_and(|group| is_current(group, record))
     }
 }
 

@@ -118,7 +118,11 @@ fn decide_next(
         check_size(record)?;
         return handshake::genesis(conversation, logged, record);
     }
-    let group = conversation.head.group.as_ref().ok_or(RefuseReason::NotMember)?;
+    let group = conversation
+        .head
+        .group
+        .as_ref()
+        .ok_or(RefuseReason::NotMember)?;
     let member = conversation
         .members
         .get(&record.header.sender)

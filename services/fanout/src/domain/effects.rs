@@ -205,11 +205,17 @@ impl Sources<'_> {
         let (epoch, form) = match self.change? {
             Change::Born(born) => {
                 let (control, judge) = (ControlState::default(), FIRST_JUDGE);
-                (Epoch(0), self.founded(envelope, &born.snapshot, control, judge)?)
+                (
+                    Epoch(0),
+                    self.founded(envelope, &born.snapshot, control, judge)?,
+                )
             }
             Change::Committed(commit) => {
                 let judged = self.recent.judged.clone()?;
-                (commit.effect.epoch, self.committed(record, envelope, commit, judged)?)
+                (
+                    commit.effect.epoch,
+                    self.committed(record, envelope, commit, judged)?,
+                )
             }
             Change::Said { .. } | Change::Controlled(_) => return None,
         };

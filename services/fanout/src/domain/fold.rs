@@ -46,10 +46,8 @@ fn fold_by(conversation: Conversation, logged: &Logged, decide: Decide) -> Resul
     let record = Record::decode(&logged.conversation, &logged.bytes).ok();
     let decision = match &record {
         None => Decision::Parked,
-        Some(record) => {
-            catch_unwind(AssertUnwindSafe(|| decide(&conversation, logged, record)))
-                .unwrap_or(Ok(Decision::Parked))?
-        }
+        Some(record) => catch_unwind(AssertUnwindSafe(|| decide(&conversation, logged, record)))
+            .unwrap_or(Ok(Decision::Parked))?,
     };
     settle(conversation, logged, record.as_ref(), decision)
 }

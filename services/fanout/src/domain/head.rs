@@ -131,7 +131,10 @@ impl GroupHead {
         }
         self.commits_since_snapshot = 0;
         self.bytes_since_snapshot = 0;
-        let due = self.aging.last().is_none_or(|(_, last)| last.until(at) >= AGING_STEP_MS);
+        let due = self
+            .aging
+            .last()
+            .is_none_or(|(_, last)| last.until(at) >= AGING_STEP_MS);
         if due {
             self.aging.push((self.epoch, at));
         }

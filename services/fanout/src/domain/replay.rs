@@ -64,9 +64,11 @@ fn rejudge(
                 .judged
                 .as_ref()
                 .ok_or(Stop::Contradiction("an applied commit without its judge"))?;
-            let accepted = judge_commit(group, judged, record, &bundle, logged.appended_at)
-                .map_err(stop)?;
-            Ok(Some(Change::Committed(Box::new(Commit::of(accepted, record)))))
+            let accepted =
+                judge_commit(group, judged, record, &bundle, logged.appended_at).map_err(stop)?;
+            Ok(Some(Change::Committed(Box::new(Commit::of(
+                accepted, record,
+            )))))
         }
         RecordKind::Application | RecordKind::Control => Ok(None),
     }

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use xchat_crypto::envelope::{HeadLink, head_hash};
 use xchat_mls::ControlEffect;
 use xchat_types::{
-    ControlKind, DeviceId, HeadHash, Outcome, RefuseReason, Sequence, Stamp,
-    outcome::digest_prefix,
+    ControlKind, DeviceId, HeadHash, Outcome, RefuseReason, Sequence, Stamp, outcome::digest_prefix,
 };
 
 use super::{
@@ -126,7 +125,12 @@ fn commit_group(
     recent.as_snapshot = group.takes_snapshot(!commit.effect.added.is_empty(), commit.size);
     group.control = commit.effect.control.clone();
     let changes_members = commit.changes_members();
-    group.advance(changes_members, recent.as_snapshot, commit.size, logged.appended_at);
+    group.advance(
+        changes_members,
+        recent.as_snapshot,
+        commit.size,
+        logged.appended_at,
+    );
     recent.group_states_below = group.age(logged.appended_at);
     Ok(())
 }
@@ -189,7 +193,9 @@ fn control(
 
 fn born(conversation: &mut Conversation) -> Result<&mut GroupHead, Stop> {
     let group = conversation.head.group.as_mut();
-    group.ok_or(Stop::Contradiction("a change to a group that does not exist"))
+    group.ok_or(Stop::Contradiction(
+        "a change to a group that does not exist",
+    ))
 }
 
 /// Takes the next sequence and hashes it to the chain.
@@ -209,11 +215,7 @@ fn link(conversation: &mut Conversation, logged: &Logged, record: Option<&Record
 }
 
 /// Consumes the counter, unless it was not its turn. Returns the changed row's key.
-fn note(
-    conversation: &mut Conversation,
-    record: &Record,
-    outcome: &Outcome,
-) -> Option<DeviceId> {
+fn note(conversation: &mut Conversation, record: &Record, outcome: &Outcome) -> Option<DeviceId> {
     let device = record.header.sender;
     let sender = conversation.senders.get_mut(&device)?;
     let its_turn = match outcome {

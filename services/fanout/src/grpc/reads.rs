@@ -58,7 +58,10 @@ impl Fanout {
         request: ListMarksRequest,
     ) -> Result<ListMarksResponse, Error> {
         let device = device(&request.device_id)?;
-        let after = request.list_marks.required("list_marks")?.after_conversation_id;
+        let after = request
+            .list_marks
+            .required("list_marks")?
+            .after_conversation_id;
         let after = if after.is_empty() {
             None
         } else {
@@ -128,7 +131,9 @@ impl Fanout {
         let fetch = request.fetch_tree.required("fetch_tree")?;
         let conversation = id(&fetch.conversation_id, "conversation_id")?;
         let (incarnation, epoch) = (Incarnation(fetch.incarnation), Epoch(fetch.epoch));
-        let founded = self.fetch_tree(device, conversation, incarnation, epoch).await?;
+        let founded = self
+            .fetch_tree(device, conversation, incarnation, epoch)
+            .await?;
         Ok(FetchTreeResponse {
             fetch_tree: Some(tree(&founded)?),
         })

@@ -3,7 +3,8 @@
 use futures_util::stream;
 use tonic::{Status, Streaming};
 use xchat_proto::fanout::{
-    Accepted, SubmitItem, SubmitRequest, SubmitResponse, SubmitResult, submit_result::Result as Kind,
+    Accepted, SubmitItem, SubmitRequest, SubmitResponse, SubmitResult,
+    submit_result::Result as Kind,
 };
 use xchat_runtime::status::to_failure;
 

@@ -29,7 +29,9 @@ impl Row for GroupForm {
                 judge_version: judged.version.0,
             }),
         };
-        events::GroupStateRow { state: Some(state) }.encode_to_vec().into()
+        events::GroupStateRow { state: Some(state) }
+            .encode_to_vec()
+            .into()
     }
 
     fn decode(bytes: &Bytes) -> Result<Self, Damaged> {

@@ -53,9 +53,8 @@ impl TryFrom<&events::GroupHead> for GroupHead {
     type Error = Damaged;
 
     fn try_from(group: &events::GroupHead) -> Result<Self, Damaged> {
-        let aging = |aging: &events::AgingSnapshot| {
-            (Epoch(aging.epoch), Millis(aging.appended_at_ms))
-        };
+        let aging =
+            |aging: &events::AgingSnapshot| (Epoch(aging.epoch), Millis(aging.appended_at_ms));
         Ok(Self {
             incarnation: Incarnation(group.incarnation),
             epoch: Epoch(group.epoch),

@@ -30,11 +30,7 @@ impl StoredWelcome {
         .into()
     }
 
-    pub fn from_row(
-        device: DeviceId,
-        reference: WelcomeRef,
-        row: &Bytes,
-    ) -> Result<Self, Damaged> {
+    pub fn from_row(device: DeviceId, reference: WelcomeRef, row: &Bytes) -> Result<Self, Damaged> {
         let row = events::WelcomeRow::decode(row.clone())?;
         Ok(Self {
             conversation: convert::id(&row.conversation_id, "conversation_id")?,

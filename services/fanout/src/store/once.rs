@@ -50,16 +50,19 @@ fn welcomes(
     effects: &Effects,
     appended_at: Millis,
 ) -> impl Iterator<Item = OnceRow> {
-    effects.welcomes.iter().map(move |invitation| OnceRow::Welcome {
-        device: invitation.device,
-        reference: invitation.reference,
-        value: StoredWelcome {
-            conversation,
-            invitation: invitation.clone(),
-        }
-        .to_row(),
-        expires_at: appended_at.saturating_add(MAX_RETENTION_MS + SLACK_MS),
-    })
+    effects
+        .welcomes
+        .iter()
+        .map(move |invitation| OnceRow::Welcome {
+            device: invitation.device,
+            reference: invitation.reference,
+            value: StoredWelcome {
+                conversation,
+                invitation: invitation.clone(),
+            }
+            .to_row(),
+            expires_at: appended_at.saturating_add(MAX_RETENTION_MS + SLACK_MS),
+        })
 }
 
 /// Handshakes and control records have no bucket and live as long as the longest one.

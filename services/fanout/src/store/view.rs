@@ -58,7 +58,8 @@ impl View {
         self.members.extend(redo.members);
         self.senders.extend(redo.sender);
         if let Some(place) = head.checkpoint {
-            self.recents.insert((place.partition, place.offset), redo.recent);
+            self.recents
+                .insert((place.partition, place.offset), redo.recent);
         }
     }
 }

@@ -37,12 +37,17 @@ impl Fanout {
         if after > head.sequence {
             return Err(Error::RolledBack);
         }
-        let limit = if limit == 0 { MOST_RECORDS } else { limit.min(MOST_RECORDS) };
+        let limit = if limit == 0 {
+            MOST_RECORDS
+        } else {
+            limit.min(MOST_RECORDS)
+        };
         let last = member.spans.last().ok_or(Error::NotMember)?;
         let through = last.readable_through(head.sequence);
         let mut records = Vec::new();
         if let Some((after, through)) = readable(&member, after, head.sequence) {
-            self.read(device, conversation, (after, through), limit, &mut records).await?;
+            self.read(device, conversation, (after, through), limit, &mut records)
+                .await?;
         }
         Ok(Pulled { records, through })
     }
@@ -60,12 +65,16 @@ impl Fanout {
         let mut bytes = 0;
         while records.len() < limit && after < through {
             let wanted = limit - records.len();
-            let page = store.read_envelopes(conversation, after, through, wanted).await?;
+            let page = store
+                .read_envelopes(conversation, after, through, wanted)
+                .await?;
             let Some(last) = page.last() else { break };
             after = last.sequence;
             for row in page {
                 let envelope = Envelope::from_row(&conversation, row.sequence, &row.value)?;
-                let own = envelope.header.is_some_and(|header| header.sender == device);
+                let own = envelope
+                    .header
+                    .is_some_and(|header| header.sender == device);
                 let content = content(&envelope, row.payload.as_ref(), own, now)
                     .ok_or(Error::Missing("payload"))?;
                 let record = delivered(&envelope, content);

@@ -71,8 +71,11 @@ impl Fanout {
     async fn check(&self, submission: &Submission) -> Result<(), Error> {
         let id = submission.conversation;
         let record = Record::decode(&id, &submission.record)?;
-        self.lag
-            .check(derive::partition(&self.partition_key, &id, self.log.partitions()))?;
+        self.lag.check(derive::partition(
+            &self.partition_key,
+            &id,
+            self.log.partitions(),
+        ))?;
         let sender = record.header.sender;
         let keys = [RowKey::Member(sender), RowKey::Sender(sender)];
         let view = self.conversations.view(id, &keys).await?;
@@ -105,7 +108,10 @@ impl Fanout {
         if !meant {
             return Ok(None);
         }
-        let snapshot = self.conversations.group(id, group.incarnation, group.epoch).await?;
+        let snapshot = self
+            .conversations
+            .group(id, group.incarnation, group.epoch)
+            .await?;
         Ok(Some((snapshot, Judged::of(group))))
     }
 }
@@ -115,7 +121,10 @@ impl Fanout {
 fn check_member(view: &View, record: &Record) -> Result<(), Error> {
     let known = view.head.as_ref().is_some_and(|head| head.group.is_some());
     let sender = &record.header.sender;
-    let active = view.members.get(sender).is_some_and(|member| member.active().is_some());
+    let active = view
+        .members
+        .get(sender)
+        .is_some_and(|member| member.active().is_some());
     let seen = view
         .senders
         .get(sender)
@@ -170,7 +179,10 @@ fn check_control(
     snapshot: &Snapshot,
 ) -> Result<(), Error> {
     let leaves = snapshot.leaves().map_err(crate::domain::Stop::Group)?;
-    let Some(leaf) = leaves.iter().find(|leaf| leaf.device == record.header.sender) else {
+    let Some(leaf) = leaves
+        .iter()
+        .find(|leaf| leaf.device == record.header.sender)
+    else {
         return Ok(());
     };
     match signed.verify(&leaf.key) {

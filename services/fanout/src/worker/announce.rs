@@ -9,11 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use xchat_ports::{
-    Clock, MessageStore, Routing,
-    message_store::Mark,
-    routing::Route,
-};
+use xchat_ports::{Clock, MessageStore, Routing, message_store::Mark, routing::Route};
 use xchat_proto::gateway::DeliverItem;
 use xchat_types::{ConversationId, DeviceId, Sequence};
 
@@ -70,9 +66,15 @@ impl Announcer {
     /// Pushes a batch, one read of routes for all of it, and notes its marks.
     pub async fn announce(&mut self, batch: Vec<Announcement>) {
         let batch: Vec<_> = batch.into_iter().map(Arc::new).collect();
-        let devices: BTreeSet<_> = batch.iter().flat_map(|announcement| heard(announcement)).collect();
+        let devices: BTreeSet<_> = batch
+            .iter()
+            .flat_map(|announcement| heard(announcement))
+            .collect();
         let routes = self.routes(&devices).await;
-        self.push(batch.iter().map(|announcement| (&**announcement, None)), &routes);
+        self.push(
+            batch.iter().map(|announcement| (&**announcement, None)),
+            &routes,
+        );
         for announcement in batch {
             self.note(announcement, &routes);
         }
@@ -94,13 +96,18 @@ impl Announcer {
             self.store.write_marks(&marks).await?;
         }
         let Pending { unpushed, .. } = std::mem::take(&mut self.pending);
-        let devices: BTreeSet<_> = unpushed.iter().flat_map(|(_, devices)| devices.clone()).collect();
+        let devices: BTreeSet<_> = unpushed
+            .iter()
+            .flat_map(|(_, devices)| devices.clone())
+            .collect();
         if devices.is_empty() {
             return Ok(());
         }
         let routes = self.routes(&devices).await;
         self.push(
-            unpushed.iter().map(|(announcement, devices)| (&**announcement, Some(devices))),
+            unpushed
+                .iter()
+                .map(|(announcement, devices)| (&**announcement, Some(devices))),
             &routes,
         );
         Ok(())
@@ -134,7 +141,10 @@ impl Announcer {
         }
         let devices: Vec<_> = devices.iter().copied().collect();
         match self.routing.lookup(&devices).await {
-            Ok(routes) => routes.into_iter().map(|route| (route.device, route)).collect(),
+            Ok(routes) => routes
+                .into_iter()
+                .map(|route| (route.device, route))
+                .collect(),
             Err(cause) => {
                 tracing::warn!(%cause, "routes can't be read: devices will find their marks");
                 Routes::new()

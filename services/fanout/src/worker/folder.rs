@@ -107,7 +107,9 @@ impl Folder {
             let both = decided.announcements.iter().zip(heads);
             both.filter_map(|(announcement, head)| Some((&announcement.effects, head.as_ref()?)))
         };
-        let rows: Vec<_> = folded().flat_map(|(effects, _)| once::rows(id, effects)).collect();
+        let rows: Vec<_> = folded()
+            .flat_map(|(effects, _)| once::rows(id, effects))
+            .collect();
         self.conversations.write_once(&rows).await?;
         for (effects, head) in folded() {
             self.conversations.mutate(id, head).await?;
@@ -119,7 +121,9 @@ impl Folder {
     /// Writes what a folded record wrote beside its mutation: a store may have acknowledged it and
     /// lost it. At once, for the records behind it may need it.
     async fn write_again(&self, id: ConversationId, effects: &Effects) -> Result<(), Error> {
-        self.conversations.write_once(&once::rows(id, effects)).await?;
+        self.conversations
+            .write_once(&once::rows(id, effects))
+            .await?;
         self.conversations.delete_obsolete(id, effects).await
     }
 
@@ -156,11 +160,7 @@ impl Folder {
         }
     }
 
-    async fn fold(
-        &self,
-        mut conversation: Conversation,
-        logged: &Logged,
-    ) -> Result<Folded, Error> {
+    async fn fold(&self, mut conversation: Conversation, logged: &Logged) -> Result<Folded, Error> {
         let record = Record::decode(&logged.conversation, &logged.bytes).ok();
         let needs_group = record.is_some_and(|record| conversation.lacks(&record).group);
         if let (true, Some(group)) = (needs_group, &conversation.head.group) {
@@ -190,7 +190,12 @@ impl Folder {
             }
             None => None,
         };
-        Ok(replay(&conversation.members, logged, recent, group.as_ref())?)
+        Ok(replay(
+            &conversation.members,
+            logged,
+            recent,
+            group.as_ref(),
+        )?)
     }
 
     fn check_clock(&self, run: &[Logged]) -> Result<(), Failure> {
@@ -243,15 +248,13 @@ fn missing_senders(conversation: &Conversation, run: &[Logged]) -> BTreeSet<Devi
         .collect()
 }
 
-fn keys(
-    conversation: &Conversation,
-    run: &[Logged],
-    senders: &BTreeSet<DeviceId>,
-) -> Vec<RowKey> {
+fn keys(conversation: &Conversation, run: &[Logged], senders: &BTreeSet<DeviceId>) -> Vec<RowKey> {
     let recents = run
         .iter()
         .map(|logged| logged.place)
         .filter(|place| conversation.has_folded(*place))
         .map(|place| RowKey::Recent(place.partition, place.offset));
-    recents.chain(senders.iter().copied().map(RowKey::Sender)).collect()
+    recents
+        .chain(senders.iter().copied().map(RowKey::Sender))
+        .collect()
 }

@@ -131,7 +131,9 @@ impl Partitions {
 }
 
 fn waiting(failures: u32, resume: Option<Offset>) -> State {
-    let wait = FIRST_WAIT.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT);
+    let wait = FIRST_WAIT
+        .saturating_mul(1 << failures.min(10))
+        .min(LONGEST_WAIT);
     State::Closed {
         failures: failures.saturating_add(1),
         at: Some(Instant::now() + wait),

@@ -8,10 +8,7 @@ use xchat_ports::{EventLog, event_log::Entry};
 use xchat_types::{ConversationId, Offset, PartitionId};
 
 use super::{
-    Announcement, Announcer, Folder,
-    commit::Progress,
-    folder::Failure,
-    partitions::Partitions,
+    Announcement, Announcer, Folder, commit::Progress, folder::Failure, partitions::Partitions,
 };
 use crate::{
     Error,
@@ -130,9 +127,8 @@ impl Step {
     }
 
     async fn announce(&mut self, mut announcements: Vec<Announcement>) {
-        announcements.sort_by_key(|announcement| {
-            (announcement.place.partition, announcement.place.offset)
-        });
+        announcements
+            .sort_by_key(|announcement| (announcement.place.partition, announcement.place.offset));
         if !announcements.is_empty() {
             self.announcer.announce(announcements).await;
         }

@@ -196,10 +196,12 @@ impl House {
         &mut self,
         records: Vec<(ConversationId, Bytes)>,
     ) -> Vec<Option<common::Reason>> {
-        let items = records.into_iter().map(|(conversation, record)| SubmitItem {
-            record,
-            conversation_id: convert::id_bytes(&conversation),
-        });
+        let items = records
+            .into_iter()
+            .map(|(conversation, record)| SubmitItem {
+                record,
+                conversation_id: convert::id_bytes(&conversation),
+            });
         let batch = SubmitRequest {
             batch_id: 3,
             items: items.collect(),
@@ -213,7 +215,9 @@ impl House {
             Submitted::Error(error) => Some(error.reason()),
         };
         let results = answer.results.into_iter();
-        results.map(|result| reason(result.result.unwrap())).collect()
+        results
+            .map(|result| reason(result.result.unwrap()))
+            .collect()
     }
 
     pub(crate) async fn pull(
@@ -261,7 +265,11 @@ impl House {
         let answer = self.client.list_marks(request).await.unwrap().into_inner();
         let marks = answer.list_marks.unwrap();
         assert!(marks.next_marks_after.is_empty());
-        marks.marks.iter().map(|mark| Sequence(mark.sequence)).collect()
+        marks
+            .marks
+            .iter()
+            .map(|mark| Sequence(mark.sequence))
+            .collect()
     }
 
     pub(crate) async fn outcomes(
@@ -283,7 +291,12 @@ impl House {
         let request = FetchWelcomesRequest {
             device_id: convert::id_bytes(&device),
         };
-        self.client.fetch_welcomes(request).await.unwrap().into_inner().welcomes
+        self.client
+            .fetch_welcomes(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .welcomes
     }
 
     pub(crate) async fn ack_welcome(&mut self, device: DeviceId, reference: WelcomeRef) {

@@ -60,7 +60,11 @@ async fn a_mutation_that_one_replica_holds_is_written_again_before_the_fold_goes
                 ..Faults::none()
             });
             rig.worker().drain(false).await;
-            assert_same(&rig.table(), &expected, &format!("{folded} folded, seed {seed}"));
+            assert_same(
+                &rig.table(),
+                &expected,
+                &format!("{folded} folded, seed {seed}"),
+            );
         }
     }
 }
@@ -75,7 +79,8 @@ async fn what_a_head_names_is_there_before_the_head() {
         let seen = Arc::clone(&seen);
         move |_| {
             let rows = store.rows();
-            let Some((_, row)) = rows.get(&CellKey::Conversation(CONVERSATION, RowKey::Head)) else {
+            let Some((_, row)) = rows.get(&CellKey::Conversation(CONVERSATION, RowKey::Head))
+            else {
                 return;
             };
             let head = Head::decode(row).unwrap();
@@ -93,7 +98,10 @@ async fn what_a_head_names_is_there_before_the_head() {
     let store = Stepping::hooked(Arc::new(rig.store.clone()), hook);
     let mut worker = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
     worker.drain(true).await;
-    assert_eq!(*seen.lock().unwrap(), head(&rig.store, CONVERSATION).sequence.0);
+    assert_eq!(
+        *seen.lock().unwrap(),
+        head(&rig.store, CONVERSATION).sequence.0
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,20 +138,31 @@ async fn a_log_that_has_lost_folded_records_stops_the_partition() {
     let mut worker = rig.worker_on(Arc::new(log), Arc::new(rig.store.clone()));
     worker.turn(true).await;
     worker.turn(true).await;
-    assert!(worker.step.partitions().is_stopped(PARTITION), "ends below the checkpoint");
+    assert!(
+        worker.step.partitions().is_stopped(PARTITION),
+        "ends below the checkpoint"
+    );
 
     let log = shorter_log(&rig, &records[..5]);
     log.commit(&[(PARTITION, Offset(9))]).await.unwrap();
     let mut worker = rig.worker_on(Arc::new(log), Arc::new(rig.store.clone()));
     worker.turn(true).await;
-    assert!(worker.step.partitions().is_stopped(PARTITION), "ends below the committed offset");
+    assert!(
+        worker.step.partitions().is_stopped(PARTITION),
+        "ends below the committed offset"
+    );
 
     let log = shorter_log(&rig, &records);
-    log.release(&[(PARTITION, Offset(6))], rig.clock.now()).await.unwrap();
+    log.release(&[(PARTITION, Offset(6))], rig.clock.now())
+        .await
+        .unwrap();
     log.commit(&[(PARTITION, Offset(2))]).await.unwrap();
     let mut worker = rig.worker_on(Arc::new(log), Arc::new(rig.store.clone()));
     worker.turn(true).await;
-    assert!(worker.step.partitions().is_stopped(PARTITION), "starts above the committed offset");
+    assert!(
+        worker.step.partitions().is_stopped(PARTITION),
+        "starts above the committed offset"
+    );
     assert_eq!(rig.table(), before, "and nothing was folded on top");
 }
 
@@ -157,14 +176,26 @@ async fn under_another_log_id_nothing_counts_as_folded_and_counters_absorb_it() 
 
     let clock: Arc<dyn Clock> = Arc::clone(&rig.clock) as _;
     let restored = Rig {
-        log: MemoryEventLog::with_faults(2, clock, Faults { seed: 9, ..Faults::none() }),
+        log: MemoryEventLog::with_faults(
+            2,
+            clock,
+            Faults {
+                seed: 9,
+                ..Faults::none()
+            },
+        ),
         ..Rig::new(&[])
     };
     assert_ne!(restored.log.log_id(), rig.log.log_id());
     restored.append(&records);
-    rig.worker_on(Arc::new(restored.log.clone()), Arc::new(rig.store.clone())).drain(true).await;
+    rig.worker_on(Arc::new(restored.log.clone()), Arc::new(rig.store.clone()))
+        .drain(true)
+        .await;
     let after = head(&rig.store, CONVERSATION);
-    assert_eq!(after.sequence, before.sequence, "all of them were duplicates");
+    assert_eq!(
+        after.sequence, before.sequence,
+        "all of them were duplicates"
+    );
     assert_eq!(after.hash, before.hash);
     assert_eq!(after.checkpoint.unwrap().log, restored.log.log_id());
 }
@@ -177,16 +208,33 @@ fn of_sixteen_commits_for_one_epoch_one_is_accepted_and_everybody_goes_on_with_i
         let made: Vec<Bytes> = (0..16)
             .map(|who| world.commit(who, None).unwrap().encode())
             .collect();
-        let outcomes: Vec<_> = made.into_iter().map(|bytes| world.append(bytes).0).collect();
-        let applied = outcomes.iter().filter(|outcome| outcome.sequence().is_some()).count();
+        let outcomes: Vec<_> = made
+            .into_iter()
+            .map(|bytes| world.append(bytes).0)
+            .collect();
+        let applied = outcomes
+            .iter()
+            .filter(|outcome| outcome.sequence().is_some())
+            .count();
         assert_eq!(applied, 1);
         let stale = Outcome::Refused(RefuseReason::StaleEpoch);
-        assert_eq!(outcomes.iter().filter(|outcome| **outcome == stale).count(), 15);
+        assert_eq!(
+            outcomes.iter().filter(|outcome| **outcome == stale).count(),
+            15
+        );
         assert_eq!(world.epoch(), epoch.next());
-        let groups: Vec<_> = world.people.iter().map(|p| p.group.as_ref().unwrap()).collect();
+        let groups: Vec<_> = world
+            .people
+            .iter()
+            .map(|p| p.group.as_ref().unwrap())
+            .collect();
         assert!(groups.iter().all(|group| group.epoch() == world.epoch()));
         let authenticator = groups[0].epoch_authenticator();
-        assert!(groups.iter().all(|group| group.epoch_authenticator() == authenticator));
+        assert!(
+            groups
+                .iter()
+                .all(|group| group.epoch_authenticator() == authenticator)
+        );
     }
 }
 
@@ -198,7 +246,10 @@ fn above_a_hundred_devices_only_the_record_that_lifts_them_there_is_marked() {
         let mut marked = Vec::new();
         for logged in &world.log {
             let record = Record::decode(&CONVERSATION, &logged.bytes).unwrap();
-            conversation.senders.entry(record.header.sender).or_default();
+            conversation
+                .senders
+                .entry(record.header.sender)
+                .or_default();
             let folded = fold(conversation, logged).unwrap();
             conversation = folded.conversation;
             marked.push(folded.effects.marked);
@@ -240,9 +291,20 @@ fn an_invited_device_gets_one_envelope_and_nothing_more_until_it_accepts() {
     }
     let member: &Member = world.conversation.members.get(&bob).unwrap();
     let span = member.active().unwrap();
-    assert_eq!(delivered, [3, 8, 9], "its envelope, its own accept, and what follows");
-    assert_eq!(span.readable_through(Sequence(9)), Sequence(9), "now it may read all of it");
-    assert_eq!((span.joined, span.request), (Sequence(2), Some(Sequence(3))));
+    assert_eq!(
+        delivered,
+        [3, 8, 9],
+        "its envelope, its own accept, and what follows"
+    );
+    assert_eq!(
+        span.readable_through(Sequence(9)),
+        Sequence(9),
+        "now it may read all of it"
+    );
+    assert_eq!(
+        (span.joined, span.request),
+        (Sequence(2), Some(Sequence(3)))
+    );
 }
 
 #[test]
@@ -257,7 +319,10 @@ fn group_states_that_nothing_needs_are_deleted_31_days_after_a_newer_snapshot() 
         let added = world.commit(0, Some((true, whom))).unwrap();
         let (outcome, effects) = world.append(added.encode());
         assert!(outcome.sequence().is_some(), "{outcome:?}");
-        assert_eq!(effects.obsolete, obsolete.map(|epoch| (Incarnation(0), epoch)));
+        assert_eq!(
+            effects.obsolete,
+            obsolete.map(|epoch| (Incarnation(0), epoch))
+        );
     }
 }
 
@@ -284,7 +349,11 @@ async fn a_payload_whose_bucket_ended_an_hour_before_the_append_leaves_its_heade
     let payloads: Vec<_> = envelopes.iter().map(|row| row.payload.is_some()).collect();
     assert_eq!(payloads, [true, false]);
     let tombstone = Envelope::from_row(&CONVERSATION, Sequence(3), &envelopes[1].value).unwrap();
-    assert_eq!(tombstone.head_hash, head(&rig.store, CONVERSATION).hash, "still in the chain");
+    assert_eq!(
+        tombstone.head_hash,
+        head(&rig.store, CONVERSATION).hash,
+        "still in the chain"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,9 +371,14 @@ async fn counters_are_gapless_whichever_worker_folds_them() {
         });
         worker.turn(true).await;
         let conversation = handle.load(CONVERSATION).await.unwrap();
-        assert_eq!(conversation.head.checkpoint.map(|place| place.offset), Some(Offset(cut as u64)));
+        assert_eq!(
+            conversation.head.checkpoint.map(|place| place.offset),
+            Some(Offset(cut as u64))
+        );
     }
-    let keys: Vec<_> = [1, 2].map(|n| RowKey::Sender(Person::new(n, n).id())).into();
+    let keys: Vec<_> = [1, 2]
+        .map(|n| RowKey::Sender(Person::new(n, n).id()))
+        .into();
     let view = handle.view(CONVERSATION, &keys).await.unwrap();
     for sender in view.senders.values() {
         let counters: Vec<_> = sender.answers().map(|(counter, _)| counter.0).collect();

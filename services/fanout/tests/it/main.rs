@@ -9,6 +9,7 @@
     reason = "test code"
 )]
 
+mod embedded;
 mod house;
 mod laws;
 mod model;

@@ -23,8 +23,16 @@ pub(crate) struct Meaning {
 pub(crate) enum What {
     Unreadable,
     Genesis,
-    Say { epoch: u64, size: usize, expired: bool },
-    Commit { epoch: u64, adds: Option<usize>, removes: Option<usize> },
+    Say {
+        epoch: u64,
+        size: usize,
+        expired: bool,
+    },
+    Commit {
+        epoch: u64,
+        adds: Option<usize>,
+        removes: Option<usize>,
+    },
     Accept,
     Decline,
     Leave,
@@ -66,7 +74,11 @@ impl Model {
             self.sequence += 1;
             return Outcome::Parked(Sequence(self.sequence));
         }
-        let own: Vec<_> = self.answers.iter().filter(|(of, _)| of.who == meaning.who).collect();
+        let own: Vec<_> = self
+            .answers
+            .iter()
+            .filter(|(of, _)| of.who == meaning.who)
+            .collect();
         let last = own.last().map_or(0, |(of, _)| of.counter);
         if meaning.counter != last + 1 {
             let first = own.iter().find(|(of, _)| of.counter == meaning.counter);
@@ -75,7 +87,9 @@ impl Model {
                     first: Box::new(outcome.clone()),
                     digest_prefix: of.digest,
                 },
-                _ => Outcome::Refused(CounterGap { expected: Counter(last + 1) }),
+                _ => Outcome::Refused(CounterGap {
+                    expected: Counter(last + 1),
+                }),
             };
         }
         let outcome = self.refusal(meaning.who, &meaning.what).map_or_else(
@@ -115,14 +129,19 @@ impl Model {
                 refused_if(size > 4_096, TooLarge)
             }
             What::Commit { epoch, .. } if epoch != self.epoch => Some(StaleEpoch),
-            What::Commit { adds: Some(whom), .. } => {
-                refused_if(who != 0 && ACCOUNT[who] != ACCOUNT[whom], DeniedByRole)
-            }
-            What::Commit { removes: Some(whom), .. } => {
+            What::Commit {
+                adds: Some(whom), ..
+            } => refused_if(who != 0 && ACCOUNT[who] != ACCOUNT[whom], DeniedByRole),
+            What::Commit {
+                removes: Some(whom),
+                ..
+            } => {
                 if self.asked[whom] || ACCOUNT[who] == ACCOUNT[whom] {
                     return None;
                 }
-                let twin = self.account(whom).any(|twin| twin != whom && self.leaves[twin]);
+                let twin = self
+                    .account(whom)
+                    .any(|twin| twin != whom && self.leaves[twin]);
                 refused_if(who != 0, DeniedByRole).or(refused_if(twin, InvalidHandshake))
             }
             What::Decline => refused_if(self.stages[who] == Stage::In, InvalidHandshake),
@@ -154,14 +173,20 @@ impl Model {
                     self.asked[whom] = false;
                 }
                 if let Some(whom) = adds {
-                    let known = self.account(whom).any(|other| self.stages[other] == Stage::In);
+                    let known = self
+                        .account(whom)
+                        .any(|other| self.stages[other] == Stage::In);
                     let invited = Stage::Invited { told: false };
                     self.stages[whom] = if known { Stage::In } else { invited };
                     self.leaves[whom] = true;
                 }
             }
             What::Accept | What::Decline => {
-                let to = if matches!(what, What::Accept) { Stage::In } else { Stage::Out };
+                let to = if matches!(what, What::Accept) {
+                    Stage::In
+                } else {
+                    Stage::Out
+                };
                 for own in account {
                     if invited(self.stages[own]) {
                         self.stages[own] = to;

@@ -80,11 +80,17 @@ impl Person {
         };
         let (group, genesis) = Group::create(&self.device, &founding).unwrap();
         self.group = Some(group);
-        record(self.header(spot, RecordKind::Genesis), genesis.to_bytes(), spot.now)
+        record(
+            self.header(spot, RecordKind::Genesis),
+            genesis.to_bytes(),
+            spot.now,
+        )
     }
 
     pub(crate) fn package(&mut self, now: Millis) -> KeyPackageBytes {
-        let made = self.packages.generate(&self.device, Suite::Classical, now, false);
+        let made = self
+            .packages
+            .generate(&self.device, Suite::Classical, now, false);
         made.unwrap().bytes
     }
 

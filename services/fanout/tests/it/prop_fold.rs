@@ -109,15 +109,20 @@ fn endings(world: &World) -> BTreeSet<&'static str> {
     let mut endings = BTreeSet::new();
     for logged in &world.log {
         if let Ok(record) = Record::decode(&CONVERSATION, &logged.bytes) {
-            conversation.senders.entry(record.header.sender).or_default();
+            conversation
+                .senders
+                .entry(record.header.sender)
+                .or_default();
         }
         conversation = fold(conversation, logged).unwrap().conversation;
-        endings.insert(match &conversation.head.redo.as_ref().unwrap().recent.outcome {
-            Outcome::Applied(_) => "applied",
-            Outcome::Parked(_) => "parked",
-            Outcome::Duplicate { .. } => "duplicate",
-            Outcome::Refused(reason) => reason.name(),
-        });
+        endings.insert(
+            match &conversation.head.redo.as_ref().unwrap().recent.outcome {
+                Outcome::Applied(_) => "applied",
+                Outcome::Parked(_) => "parked",
+                Outcome::Duplicate { .. } => "duplicate",
+                Outcome::Refused(reason) => reason.name(),
+            },
+        );
     }
     endings
 }

@@ -32,14 +32,22 @@ async fn submit(house: &mut House, world: &mut World, act: &Act) {
 
 fn met() -> [Act; 4] {
     let accept = control(1, ControlKind::Accept);
-    [Act::Genesis { who: 0 }, commit(0, Some((true, 1))), say(0), accept]
+    [
+        Act::Genesis { who: 0 },
+        commit(0, Some((true, 1))),
+        say(0),
+        accept,
+    ]
 }
 
 fn delivered(push: &Push, sequence: u64) -> Option<DeliveredRecord> {
     let Push::Deliver(push) = push else {
         return None;
     };
-    push.records.iter().find(|record| record.sequence == sequence).cloned()
+    push.records
+        .iter()
+        .find(|record| record.sequence == sequence)
+        .cloned()
 }
 
 #[tokio::test]
@@ -54,18 +62,30 @@ async fn others_get_the_ciphertext_the_sender_its_stub_and_the_added_device_its_
     for act in met() {
         submit(&mut house, &mut world, &act).await;
     }
-    let push = house.gateway.wait(bob, |push| delivered(push, 3).is_some()).await;
+    let push = house
+        .gateway
+        .wait(bob, |push| delivered(push, 3).is_some())
+        .await;
     let record = delivered(&push, 3).unwrap();
     assert!(matches!(record.content, Some(Content::Payload(payload)) if payload.len() == 100));
-    let push = house.gateway.wait(alice, |push| delivered(push, 3).is_some()).await;
+    let push = house
+        .gateway
+        .wait(alice, |push| delivered(push, 3).is_some())
+        .await;
     let own = Content::Withheld(Withheld::Own.into());
     assert_eq!(delivered(&push, 3).unwrap().content, Some(own));
-    let welcome = house.gateway.wait(bob, |push| matches!(push, Push::Welcome(_))).await;
+    let welcome = house
+        .gateway
+        .wait(bob, |push| matches!(push, Push::Welcome(_)))
+        .await;
     let Push::Welcome(welcome) = welcome else {
         unreachable!()
     };
     assert_eq!(welcome.welcome.unwrap().sequence, 2);
-    house.gateway.wait(bob, |push| delivered(push, 4).is_some()).await;
+    house
+        .gateway
+        .wait(bob, |push| delivered(push, 4).is_some())
+        .await;
 
     let gap = Act::Say(Say {
         who: 1,
@@ -76,7 +96,10 @@ async fn others_get_the_ciphertext_the_sender_its_stub_and_the_added_device_its_
         expired: false,
     });
     submit(&mut house, &mut world, &gap).await;
-    let told = house.gateway.wait(bob, |push| matches!(push, Push::Outcome(_))).await;
+    let told = house
+        .gateway
+        .wait(bob, |push| matches!(push, Push::Outcome(_)))
+        .await;
     let Push::Outcome(told) = told else {
         unreachable!()
     };
@@ -99,11 +122,20 @@ async fn a_device_whose_push_was_lost_with_its_stream_is_told_to_resync() {
     house.connect(alice).await;
     house.gateway.be_deaf(1);
     submit(&mut house, &mut world, &Act::Genesis { who: 0 }).await;
-    house.gateway.wait(alice, |push| matches!(push, Push::Resync(_))).await;
+    house
+        .gateway
+        .wait(alice, |push| matches!(push, Push::Resync(_)))
+        .await;
     let pushed = house.gateway.pushed(alice);
-    assert!(pushed.iter().all(|push| delivered(push, 1).is_none()), "it was lost");
+    assert!(
+        pushed.iter().all(|push| delivered(push, 1).is_none()),
+        "it was lost"
+    );
     submit(&mut house, &mut world, &say(0)).await;
-    house.gateway.wait(alice, |push| delivered(push, 2).is_some()).await;
+    house
+        .gateway
+        .wait(alice, |push| delivered(push, 2).is_some())
+        .await;
     house.stop().await;
 }
 
@@ -133,7 +165,8 @@ async fn a_device_that_connects_between_fold_and_marks_is_pushed_by_the_second_l
             assert!(set.unwrap().unwrap());
         }
     };
-    let store: Arc<dyn MessageStore> = Arc::new(Stepping::hooked(Arc::new(rig.store.clone()), hook));
+    let store: Arc<dyn MessageStore> =
+        Arc::new(Stepping::hooked(Arc::new(rig.store.clone()), hook));
     let mut worker = rig.worker_on(Arc::new(rig.log.clone()), store);
     worker.turn(true).await;
     gateway.wait(bob, |push| delivered(push, 3).is_some()).await;

@@ -67,17 +67,18 @@ async fn a_worker_killed_between_any_two_calls_of_the_store_changes_nothing() {
         rig.log.set_faults(ONE_AT_A_TIME);
         let store = Stepping::new(Arc::new(rig.store.clone()), budget);
         let mut worker = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store.clone()));
-        let drained = tokio::time::timeout(
-            std::time::Duration::from_secs(600),
-            worker.drain(true),
-        );
+        let drained = tokio::time::timeout(std::time::Duration::from_secs(600), worker.drain(true));
         if drained.await.is_ok() {
             break;
         }
         kills += 1;
         drop(worker);
         rig.worker().drain(true).await;
-        assert_same(&rig.table(), &expected, &format!("killed before call {budget}"));
+        assert_same(
+            &rig.table(),
+            &expected,
+            &format!("killed before call {budget}"),
+        );
     }
     assert!(kills > 80, "{kills} places to be killed at");
 }
@@ -175,7 +176,10 @@ async fn a_power_cut_loses_nothing_because_offsets_wait_for_the_stores_sync() {
     for seed in 0..60 {
         let dice = Dice(SeededRng::new(seed));
         let rig = Rig::new(&records);
-        rig.store.set_faults(Faults { seed, ..Faults::none() });
+        rig.store.set_faults(Faults {
+            seed,
+            ..Faults::none()
+        });
         rig.log.set_faults(ONE_AT_A_TIME);
         let mut worker = rig.worker();
         for _ in 0..dice.below(40) {

@@ -72,11 +72,7 @@ impl Rig {
         self.worker_on(Arc::new(self.log.clone()), Arc::new(self.store.clone()))
     }
 
-    pub(crate) fn worker_on(
-        &self,
-        log: Arc<dyn EventLog>,
-        store: Arc<dyn MessageStore>,
-    ) -> Worker {
+    pub(crate) fn worker_on(&self, log: Arc<dyn EventLog>, store: Arc<dyn MessageStore>) -> Worker {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         let routing = Arc::clone(&self.routing);
         let deadline = Duration::from_secs(1);

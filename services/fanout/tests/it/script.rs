@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use proptest::prelude::*;
 use xchat_fanout::domain::{Logged, Record};
-use xchat_types::{
-    Bucket, ControlKind, ConversationId, Epoch, outcome::digest_prefix,
-};
+use xchat_types::{Bucket, ControlKind, ConversationId, Epoch, outcome::digest_prefix};
 
 use crate::{
     model::{Meaning, What},
@@ -18,14 +16,26 @@ use crate::{
 /// One thing that happens; some need a state in which they can, and else do not happen.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    Genesis { who: usize },
+    Genesis {
+        who: usize,
+    },
     Say(Say),
     /// Commits by several people for one epoch, in this order.
-    Commit { commits: Vec<(usize, Option<(bool, usize)>)> },
-    Control { who: usize, kind: ControlKind, forged: bool },
-    Garbage { byte: u8 },
+    Commit {
+        commits: Vec<(usize, Option<(bool, usize)>)>,
+    },
+    Control {
+        who: usize,
+        kind: ControlKind,
+        forged: bool,
+    },
+    Garbage {
+        byte: u8,
+    },
     /// An earlier record once more.
-    Again { back: usize },
+    Again {
+        back: usize,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -41,10 +51,7 @@ pub(crate) struct Say {
 }
 
 pub(crate) fn say(who: usize) -> Act {
-    Act::Say(Say {
-        who,
-        ..first_say()
-    })
+    Act::Say(Say { who, ..first_say() })
 }
 
 /// What person 1 says when nothing is the matter.
@@ -74,7 +81,8 @@ pub(crate) fn control(who: usize, kind: ControlKind) -> Act {
 }
 
 fn some_say() -> impl Strategy<Value = Act> {
-    let size = prop_oneof![6 => 1_usize..200, 1 => Just(4_096), 1 => Just(4_097), 1 => Just(65_537)];
+    let size =
+        prop_oneof![6 => 1_usize..200, 1 => Just(4_096), 1 => Just(4_097), 1 => Just(65_537)];
     let lag = prop_oneof![6 => Just(0_i8), 2 => -1_i8..5];
     let off = prop_oneof![8 => Just(0_i8), 1 => 1_i8..3, 1 => -40_i8..0];
     let expired = prop::bool::weighted(0.05);
@@ -132,9 +140,25 @@ pub(crate) fn acts(length: usize) -> impl Strategy<Value = Vec<Act>> {
 
 /// Makes a history with something of everything, for tests that need the same one twice.
 pub(crate) fn full() -> Vec<Act> {
-    let mut acts = vec![say(0), Act::Genesis { who: 0 }, commit(0, Some((true, 1))), say(0), say(0)];
-    acts.extend([control(1, ControlKind::Accept), say(0), say(1), commit(1, Some((true, 3)))]);
-    acts.extend([say(3), commit(0, Some((true, 2))), say(1), control(2, ControlKind::Decline)]);
+    let mut acts = vec![
+        say(0),
+        Act::Genesis { who: 0 },
+        commit(0, Some((true, 1))),
+        say(0),
+        say(0),
+    ];
+    acts.extend([
+        control(1, ControlKind::Accept),
+        say(0),
+        say(1),
+        commit(1, Some((true, 3))),
+    ]);
+    acts.extend([
+        say(3),
+        commit(0, Some((true, 2))),
+        say(1),
+        control(2, ControlKind::Decline),
+    ]);
     for round in 0..4 {
         let commits = vec![(0, None), (1, None), (3, None)];
         acts.push(Act::Commit { commits });
@@ -143,28 +167,75 @@ pub(crate) fn full() -> Vec<Act> {
     acts.push(Act::Garbage { byte: 7 });
     for class in 1..=3 {
         let said = first_say();
-        acts.push(Act::Say(Say { class, ..said.clone() }));
-        acts.push(Act::Say(Say { class, lag: 2, ..said.clone() }));
-        acts.push(Act::Say(Say { class, off: 2, ..said.clone() }));
-        acts.push(Act::Say(Say { class, expired: true, ..said }));
+        acts.push(Act::Say(Say {
+            class,
+            ..said.clone()
+        }));
+        acts.push(Act::Say(Say {
+            class,
+            lag: 2,
+            ..said.clone()
+        }));
+        acts.push(Act::Say(Say {
+            class,
+            off: 2,
+            ..said.clone()
+        }));
+        acts.push(Act::Say(Say {
+            class,
+            expired: true,
+            ..said
+        }));
     }
     let huge = Say {
         size: 65_537,
         ..first_say()
     };
-    acts.extend([Act::Say(huge), control(0, ControlKind::Revoke), commit(1, Some((false, 0)))]);
-    acts.extend([commit(0, Some((false, 2))), control(1, ControlKind::Leave), say(0), say(1)]);
-    acts.extend([commit(0, Some((false, 1))), commit(0, Some((true, 2))), say(0)]);
-    acts.extend([control(2, ControlKind::Accept), say(2), say(0), Act::Again { back: 9 }]);
+    acts.extend([
+        Act::Say(huge),
+        control(0, ControlKind::Revoke),
+        commit(1, Some((false, 0))),
+    ]);
+    acts.extend([
+        commit(0, Some((false, 2))),
+        control(1, ControlKind::Leave),
+        say(0),
+        say(1),
+    ]);
+    acts.extend([
+        commit(0, Some((false, 1))),
+        commit(0, Some((true, 2))),
+        say(0),
+    ]);
+    acts.extend([
+        control(2, ControlKind::Accept),
+        say(2),
+        say(0),
+        Act::Again { back: 9 },
+    ]);
     acts
 }
 
 /// A short one: born, an invitation, an accept, messages, a commit, a leave, refusals between.
 pub(crate) fn short() -> Vec<Act> {
-    let mut acts = vec![Act::Genesis { who: 0 }, commit(0, Some((true, 1))), say(0), say(0)];
-    acts.extend([control(1, ControlKind::Accept), say(1), say(0), Act::Again { back: 1 }]);
+    let mut acts = vec![
+        Act::Genesis { who: 0 },
+        commit(0, Some((true, 1))),
+        say(0),
+        say(0),
+    ];
+    acts.extend([
+        control(1, ControlKind::Accept),
+        say(1),
+        say(0),
+        Act::Again { back: 1 },
+    ]);
     acts.extend([Act::Garbage { byte: 1 }, commit(1, None), say(0)]);
-    acts.extend([control(1, ControlKind::Leave), commit(0, Some((false, 1))), say(0)]);
+    acts.extend([
+        control(1, ControlKind::Leave),
+        commit(0, Some((false, 1))),
+        say(0),
+    ]);
     acts
 }
 
@@ -175,9 +246,15 @@ pub(crate) fn play(id: ConversationId, acts: &[Act]) -> Vec<Logged> {
         let made: Vec<Bytes> = match act {
             Act::Again { back } => {
                 let earlier = world.log.iter().rev().nth(*back);
-                earlier.map(|logged| logged.bytes.clone()).into_iter().collect()
+                earlier
+                    .map(|logged| logged.bytes.clone())
+                    .into_iter()
+                    .collect()
             }
-            _ => records(&mut world, act).into_iter().map(|(bytes, _)| bytes).collect(),
+            _ => records(&mut world, act)
+                .into_iter()
+                .map(|(bytes, _)| bytes)
+                .collect(),
         };
         for bytes in made {
             world.append(bytes);
@@ -212,7 +289,9 @@ pub(crate) fn records(world: &mut World, act: &Act) -> Vec<(Bytes, Meaning)> {
             let mut in_flight = BTreeSet::new();
             let mut once = commits.clone();
             once.retain(|(who, _)| in_flight.insert(*who));
-            let made = once.into_iter().filter_map(|(who, change)| committed(world, who, change));
+            let made = once
+                .into_iter()
+                .filter_map(|(who, change)| committed(world, who, change));
             made.collect()
         }
         Act::Control { who, kind, forged } => vec![controlled(world, *who, *kind, *forged)],
@@ -273,7 +352,11 @@ fn committed(
     world.leaf(who)?;
     world.people[who].forget_refused_commit();
     let record = world.commit(who, change)?;
-    let whom = |adding| change.filter(|(adds, _)| *adds == adding).map(|(_, whom)| whom);
+    let whom = |adding| {
+        change
+            .filter(|(adds, _)| *adds == adding)
+            .map(|(_, whom)| whom)
+    };
     let what = What::Commit {
         epoch: record.header.epoch.0,
         adds: whom(true),
@@ -294,10 +377,9 @@ fn controlled(world: &World, who: usize, kind: ControlKind, forged: bool) -> (By
         ControlKind::Accept => What::Accept,
         ControlKind::Decline => What::Decline,
         ControlKind::Leave => What::Leave,
-        ControlKind::Revoke
-        | ControlKind::Readd
-        | ControlKind::Objection
-        | ControlKind::Reset => What::BadControl,
+        ControlKind::Revoke | ControlKind::Readd | ControlKind::Objection | ControlKind::Reset => {
+            What::BadControl
+        }
     };
     meant(world, &record, who, what)
 }

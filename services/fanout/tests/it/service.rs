@@ -42,7 +42,12 @@ async fn perform(house: &mut House, world: &mut World, acts: &[Act]) {
 
 fn met() -> [Act; 4] {
     let accept = control(1, ControlKind::Accept);
-    [Act::Genesis { who: 0 }, commit(0, Some((true, 1))), say(0), accept]
+    [
+        Act::Genesis { who: 0 },
+        commit(0, Some((true, 1))),
+        say(0),
+        accept,
+    ]
 }
 
 fn withheld(record: &DeliveredRecord) -> Option<Withheld> {
@@ -60,7 +65,10 @@ fn check_chain(mut hash: HeadHash, records: &[DeliveredRecord]) {
             sequence: Sequence(record.sequence),
             appended_at: Millis(record.appended_at_ms),
             accepted_at: Millis(record.accepted_at_ms),
-            bucket: record.bucket.as_ref().map(|bucket| Bucket::try_from(bucket).unwrap()),
+            bucket: record
+                .bucket
+                .as_ref()
+                .map(|bucket| Bucket::try_from(bucket).unwrap()),
             control_hash: control,
             digest: Digest::try_from(record.digest.as_ref()).unwrap(),
         };
@@ -82,21 +90,39 @@ async fn a_pull_gives_a_contiguous_slice_whose_chain_can_be_recomputed() {
     let sequences: Vec<_> = all.records.iter().map(|record| record.sequence).collect();
     assert_eq!(sequences, [1, 2, 3, 4, 5, 6, 7]);
     check_chain(head_hash_start(&CONVERSATION), &all.records);
-    let own: Vec<_> = all.records.iter().map(|record| withheld(record).is_some()).collect();
+    let own: Vec<_> = all
+        .records
+        .iter()
+        .map(|record| withheld(record).is_some())
+        .collect();
     assert_eq!(own, [true, true, true, false, true, false, true]);
 
     let joined = house.pull(bob, CONVERSATION, 0).await.unwrap();
-    let sequences: Vec<_> = joined.records.iter().map(|record| record.sequence).collect();
-    assert_eq!(sequences, [3, 4, 5, 6, 7], "all that follows the join, nothing before");
+    let sequences: Vec<_> = joined
+        .records
+        .iter()
+        .map(|record| record.sequence)
+        .collect();
+    assert_eq!(
+        sequences,
+        [3, 4, 5, 6, 7],
+        "all that follows the join, nothing before"
+    );
     let before = HeadHash::try_from(all.records[1].head_hash.as_ref()).unwrap();
     check_chain(before, &joined.records);
     let rest = house.pull(bob, CONVERSATION, 6).await.unwrap();
     assert_eq!(rest.records.len(), 1);
 
-    assert_eq!(house.pull(carol, CONVERSATION, 0).await, Err(Reason::NotMember));
+    assert_eq!(
+        house.pull(carol, CONVERSATION, 0).await,
+        Err(Reason::NotMember)
+    );
     let unknown = house.pull(alice, conversation(9), 0).await;
     assert_eq!(unknown, Err(Reason::ConversationUnknown));
-    assert_eq!(house.pull(alice, CONVERSATION, 8).await, Err(Reason::RolledBack));
+    assert_eq!(
+        house.pull(alice, CONVERSATION, 8).await,
+        Err(Reason::RolledBack)
+    );
     house.stop().await;
 }
 
@@ -158,7 +184,8 @@ async fn an_unknown_conversation_is_let_through_and_refused_by_the_fold() {
     loop {
         let told = house.outcomes(device, CONVERSATION).await;
         if told.last_counter == 1 {
-            let outcome = xchat_types::Outcome::try_from(told.outcomes[0].outcome.as_ref().unwrap());
+            let outcome =
+                xchat_types::Outcome::try_from(told.outcomes[0].outcome.as_ref().unwrap());
             let refused = xchat_types::Outcome::Refused(xchat_types::RefuseReason::NotMember);
             assert_eq!(outcome, Ok(refused));
             break;
@@ -179,7 +206,10 @@ async fn acknowledging_moves_the_cursor_deletes_the_mark_and_never_passes_the_he
     while house.marks(bob).await != [Sequence(5)] {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
-    assert_eq!(house.ack(bob, CONVERSATION, 6).await, Err(Reason::RolledBack));
+    assert_eq!(
+        house.ack(bob, CONVERSATION, 6).await,
+        Err(Reason::RolledBack)
+    );
     assert_eq!(house.ack(bob, CONVERSATION, 4).await, Ok(()));
     assert_eq!(house.marks(bob).await, [Sequence(5)], "a newer mark stays");
     for _ in 0..2 {
@@ -190,7 +220,10 @@ async fn acknowledging_moves_the_cursor_deletes_the_mark_and_never_passes_the_he
     let cursor = house.store.read_cursor(bob, CONVERSATION).await.unwrap();
     assert_eq!(cursor, Some(Sequence(5)), "a cursor never goes back");
     let stranger = world.people[2].id();
-    assert_eq!(house.ack(stranger, CONVERSATION, 1).await, Err(Reason::NotMember));
+    assert_eq!(
+        house.ack(stranger, CONVERSATION, 1).await,
+        Err(Reason::NotMember)
+    );
     house.stop().await;
 }
 
@@ -242,14 +275,30 @@ async fn a_welcome_is_there_once_its_commit_is_and_leads_into_the_group_with_the
         digest: Digest::try_from(link.digest.as_ref()).unwrap(),
     };
     let previous = HeadHash::try_from(link.previous_head_hash.as_ref()).unwrap();
-    assert_eq!(welcome.head_hash, head_hash(&previous, &step).as_bytes().as_slice());
+    assert_eq!(
+        welcome.head_hash,
+        head_hash(&previous, &step).as_bytes().as_slice()
+    );
     let tree = RatchetTreeBytes::from(answer.ratchet_tree.to_vec());
-    world.people[1].join(CONVERSATION, &WelcomeBytes::from(welcome.welcome.to_vec()), &tree);
+    world.people[1].join(
+        CONVERSATION,
+        &WelcomeBytes::from(welcome.welcome.to_vec()),
+        &tree,
+    );
 
     let stranger = world.people[2].id();
-    assert_eq!(house.tree(stranger, CONVERSATION, Epoch(1)).await, Err(Reason::NotMember));
-    assert_eq!(house.tree(bob, CONVERSATION, Epoch(0)).await, Err(Reason::NotFound));
-    assert_eq!(house.tree(bob, CONVERSATION, Epoch(2)).await, Err(Reason::NotFound));
+    assert_eq!(
+        house.tree(stranger, CONVERSATION, Epoch(1)).await,
+        Err(Reason::NotMember)
+    );
+    assert_eq!(
+        house.tree(bob, CONVERSATION, Epoch(0)).await,
+        Err(Reason::NotFound)
+    );
+    assert_eq!(
+        house.tree(bob, CONVERSATION, Epoch(2)).await,
+        Err(Reason::NotFound)
+    );
     let reference = WelcomeRef::try_from(welcome.welcome_ref.as_ref()).unwrap();
     for _ in 0..2 {
         house.ack_welcome(bob, reference).await;
@@ -306,10 +355,16 @@ async fn nothing_is_taken_while_records_wait_too_long_or_the_lag_is_unknown() {
     for (minutes, taken) in [(0, true), (90, true), (1, false)] {
         clock.advance(minutes * 60_000);
         guard.look().await.unwrap();
-        assert_eq!(guard.check(PartitionId(1)).is_ok(), taken, "after {minutes} more minutes");
+        assert_eq!(
+            guard.check(PartitionId(1)).is_ok(),
+            taken,
+            "after {minutes} more minutes"
+        );
         assert!(guard.check(PartitionId(0)).is_ok(), "others go on");
     }
-    log.commit(&[(PartitionId(1), xchat_types::Offset(1))]).await.unwrap();
+    log.commit(&[(PartitionId(1), xchat_types::Offset(1))])
+        .await
+        .unwrap();
     guard.look().await.unwrap();
     assert!(guard.check(PartitionId(1)).is_ok());
 

@@ -17,9 +17,7 @@ use xchat_ports::{
     MessageStore, PortResult,
     message_store::{Mark, Mutation, OnceRow, RowKey, Rows, StoredEnvelope},
 };
-use xchat_types::{
-    ConversationId, DeviceId, Epoch, Incarnation, Sequence, Stamp, WelcomeRef,
-};
+use xchat_types::{ConversationId, DeviceId, Epoch, Incarnation, Sequence, Stamp, WelcomeRef};
 
 /// Called with the name of each method that is about to run.
 type Hook = Arc<dyn Fn(&'static str) + Send + Sync>;
@@ -60,9 +58,11 @@ impl Stepping {
 
     async fn pass(&self, method: &'static str) {
         YieldOnce(false).await;
-        let left = self.budget.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            left.checked_sub(1)
-        });
+        let left = self
+            .budget
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
         if left.is_err() {
             std::future::pending::<()>().await;
         }

@@ -42,7 +42,9 @@ impl World {
         let people = [(1, 1), (2, 2), (3, 3), (2, 4)];
         Self {
             id,
-            people: people.map(|(account, device)| Person::new(account, device)).into(),
+            people: people
+                .map(|(account, device)| Person::new(account, device))
+                .into(),
             now: *START,
             conversation: Conversation::unborn(id),
             log: Vec::new(),
@@ -54,7 +56,9 @@ impl World {
     pub(crate) fn crowd(size: u8, joins: bool) -> Self {
         let mut world = Self::new();
         world.joins = joins;
-        world.people = (0..size).map(|number| Person::new(10 + number, 10 + number)).collect();
+        world.people = (0..size)
+            .map(|number| Person::new(10 + number, 10 + number))
+            .collect();
         let spot = world.spot(0);
         let genesis = world.people[0].genesis(spot);
         world.append(genesis.encode());
@@ -75,11 +79,18 @@ impl World {
     }
 
     pub(crate) fn who(&self, device: DeviceId) -> usize {
-        self.people.iter().position(|person| person.id() == device).unwrap()
+        self.people
+            .iter()
+            .position(|person| person.id() == device)
+            .unwrap()
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
-        self.conversation.head.group.as_ref().map_or(Epoch(0), |group| group.epoch)
+        self.conversation
+            .head
+            .group
+            .as_ref()
+            .map_or(Epoch(0), |group| group.epoch)
     }
 
     /// The next counter of a person, under the current epoch.
@@ -95,7 +106,9 @@ impl World {
 
     pub(crate) fn leaf(&self, who: usize) -> Option<LeafIndex> {
         let leaves = self.conversation.group.as_ref()?.leaves().unwrap();
-        let leaf = leaves.iter().find(|leaf| leaf.device == self.people[who].id());
+        let leaf = leaves
+            .iter()
+            .find(|leaf| leaf.device == self.people[who].id());
         leaf.map(|leaf| leaf.index)
     }
 

@@ -5,11 +5,7 @@ use xchat_types::{RefuseReason, limits::MAX_REQUEST_BYTES};
 use super::{Change, Halt};
 use crate::domain::{GroupHead, Record, member::Consent};
 
-pub(super) fn decide(
-    group: &GroupHead,
-    consent: Consent,
-    record: &Record,
-) -> Result<Change, Halt> {
+pub(super) fn decide(group: &GroupHead, consent: Consent, record: &Record) -> Result<Change, Halt> {
     if !group.reads(record.header.incarnation, record.header.epoch) {
         return Err(RefuseReason::StaleEpoch.into());
     }

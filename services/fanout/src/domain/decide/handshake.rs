@@ -20,8 +20,8 @@ pub(super) fn genesis(
     if conversation.head.group.is_some() || record.header.incarnation != Incarnation(0) {
         return Err(RefuseReason::InvalidHandshake.into());
     }
-    let genesis = Genesis::from_bytes(&record.payload)
-        .map_err(|_| RefuseReason::InvalidHandshake)?;
+    let genesis =
+        Genesis::from_bytes(&record.payload).map_err(|_| RefuseReason::InvalidHandshake)?;
     let accepted = judge_first(record, &genesis, logged.appended_at)?;
     Ok(Change::Born(Box::new(accepted)))
 }
@@ -35,8 +35,8 @@ pub(super) fn commit(
     if !is_current(group, record) {
         return Err(RefuseReason::StaleEpoch.into());
     }
-    let bundle = CommitBundle::from_bytes(&record.payload)
-        .map_err(|_| RefuseReason::InvalidHandshake)?;
+    let bundle =
+        CommitBundle::from_bytes(&record.payload).map_err(|_| RefuseReason::InvalidHandshake)?;
     let snapshot = conversation
         .group
         .as_ref()
