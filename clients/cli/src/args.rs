@@ -25,16 +25,34 @@ pub(crate) struct Line {
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Which profile to use; not needed when there is only one.
-    #[arg(long, global = true, value_name = "NAME", env = "XCHAT_PROFILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "XCHAT_PROFILE",
+        hide_env_values = true
+    )]
     pub(crate) profile: Option<String>,
     /// The server's address, like wss://chat.example.org.
     ///
     /// A profile knows its server: for it, this is another address of the same server. A new
     /// profile is made at ws://127.0.0.1:8420 when nothing is said.
-    #[arg(long, global = true, value_name = "URL", env = "XCHAT_SERVER")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "XCHAT_SERVER",
+        hide_env_values = true
+    )]
     pub(crate) server: Option<String>,
     /// The folder that holds the profiles [default: ~/.local/share/xchat].
-    #[arg(long, global = true, value_name = "DIR", env = "XCHAT_HOME")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "XCHAT_HOME",
+        hide_env_values = true
+    )]
     pub(crate) home: Option<PathBuf>,
     /// How many seconds to wait for the server before going on without it.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 20)]

@@ -61,6 +61,8 @@ impl Session {
             profile: profile.clone(),
             settings: Settings {
                 client: concat!("xchat-cli/", env!("CARGO_PKG_VERSION")).to_owned(),
+                // A person waits for the answer.
+                outcome_timeout_ms: 4_000,
                 ..Settings::default()
             },
         };
@@ -98,7 +100,7 @@ impl Session {
                 Ok(Heard::Event(Box::new(event)))
             }
             Some(Entry::Proof(progress)) => Ok(Heard::Proof(progress)),
-            Some(Entry::Unreachable(error)) => Ok(Heard::Away(error.to_string())),
+            Some(Entry::Unreachable(error)) => Ok(Heard::Away(without_number(&error.to_string()))),
             Some(Entry::Failed(error)) => Err(error.into()),
             None => Err(xchat_sdk::Error::Closed.into()),
         }
@@ -332,6 +334,12 @@ impl Session {
             )),
         }
     }
+}
+
+/// `Connection refused` of `Connection refused (os error 111)`: the number tells people nothing.
+pub(crate) fn without_number(error: &str) -> String {
+    let words = error.split_once(" (os error").map(|(words, _)| words);
+    words.unwrap_or(error).to_owned()
 }
 
 /// Why a text that is stored does not go, once all that can go has gone.

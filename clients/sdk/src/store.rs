@@ -1,7 +1,7 @@
 //! The sealed store: one redb table. Keys hide ids under a keyed hash and leave order in clear;
 //! values are sealed at their place, with the whole row key inside.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use redb::{
     Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, StorageError,
@@ -260,12 +260,24 @@ fn with_key(key: &RowKey, value: &[u8]) -> Zeroizing<Vec<u8>> {
 
 fn open_error(path: &Path, error: redb::DatabaseError) -> Error {
     if let redb::DatabaseError::Storage(StorageError::Io(error)) = error {
-        return Error::io(path, error);
+        return if is_damage(&error) {
+            Error::ProfileDamaged(error.to_string())
+        } else {
+            Error::io(path, error)
+        };
     }
     if let redb::DatabaseError::UpgradeRequired(version) = error {
         return Error::ProfileVersion(format!("redb file format {version}"));
     }
     storage(error)
+}
+
+/// Whether a file is not what it was: too short, or of another kind.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData
+    )
 }
 
 /// Sorts what redb says: a full disk is told from damage.
@@ -274,6 +286,8 @@ fn storage(error: impl Into<redb::Error>) -> Error {
     if let redb::Error::Io(error) = error {
         return if is_full(&error) {
             Error::DiskFull(error)
+        } else if is_damage(&error) {
+            Error::ProfileDamaged(error.to_string())
         } else {
             Error::Storage(error.to_string())
         };

@@ -3,7 +3,8 @@
 use xchat_sdk::{API_VERSION, Client, Options, ProbeError, Server, ServerId, ServerInfo, Settings};
 
 use crate::{
-    args::Doctor, clean, exit::Exit, failure::Failure, json, place::Place, screen::Screen, when,
+    args::Doctor, clean, exit::Exit, failure::Failure, json, place::Place, screen::Screen,
+    session::without_number, when,
 };
 
 /// A clock that is further off gets a warning.
@@ -50,11 +51,12 @@ pub(crate) async fn run(args: &Doctor, place: &Place, screen: Screen) -> Result<
     let server = server.or_else(|| known.ok().flatten()).unwrap_or_default();
     let told = xchat_sdk::probe(&server).await;
     report.add("server", &check_server(&server, &told));
-    if let Ok(info) = &told {
+    let told = told.ok().filter(|info| info.api_version == API_VERSION);
+    if let Some(info) = &told {
         report.add("clock", &check_clock(info));
     }
     if let Some(name) = profile {
-        check_profile(&mut report, place, &name, told.ok().map(|info| info.id)).await?;
+        check_profile(&mut report, place, &name, told.map(|info| info.id)).await?;
     }
     Ok(report.exit)
 }
@@ -125,7 +127,7 @@ fn check_server(server: &Server, told: &Result<ServerInfo, ProbeError>) -> Findi
         Err(error @ ProbeError::Unreachable(_)) => Finding::Wrong(Failure::new(
             Exit::Unavailable,
             "server_unreachable",
-            format!("{server}: {error}"),
+            format!("{server}: {}", without_number(&error.to_string())),
             "look whether it runs (`make run` starts one here) and whether the address is right (--server)",
         )),
     }

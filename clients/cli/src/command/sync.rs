@@ -1,6 +1,6 @@
 //! `xchat sync`: sends what waits, fetches what is new, and says what that was.
 
-use xchat_sdk::{AccountId, Event, Message};
+use xchat_sdk::{AccountId, ConversationId, ConversationView, Event, HistoryRow, Message};
 
 use crate::{
     clean,
@@ -17,16 +17,17 @@ pub(crate) async fn run(mut session: Session) -> Result<Exit, Failure> {
     let own = session.account().await?.account;
     let screen = session.screen;
     session.connect()?;
+    let mut events = Vec::new();
+    let reach = session.gather(|event| events.push(event.clone())).await?;
+    let views = session.client.conversations().await?;
     let mut told = 0_usize;
-    let reach = session
-        .gather(|event| {
-            if let Some(happened) = happened(event, own) {
-                screen.json(&happened);
-                tell(screen, event);
-                told += 1;
-            }
-        })
-        .await?;
+    for event in &events {
+        if let Some(happened) = happened(event, own) {
+            screen.json(&happened);
+            tell(screen, event, &views);
+            told += 1;
+        }
+    }
     if let Reach::Away(why) = reach {
         return Err(session.unreachable(&why));
     }
@@ -40,14 +41,14 @@ pub(crate) async fn run(mut session: Session) -> Result<Exit, Failure> {
 
 /// As an object of `--json`; `None` for what is not told.
 pub(super) fn happened(event: &Event, own: AccountId) -> Option<Happened> {
-    let said = |conversation, row: &xchat_sdk::HistoryRow| {
+    let said = |conversation, row: &HistoryRow| {
         let message = Message {
             conversation,
             row: row.clone(),
         };
         json::Said::of(&message, own)
     };
-    let ids = |conversation: &xchat_sdk::ConversationId, account: &AccountId| {
+    let ids = |conversation: &ConversationId, account: &AccountId| {
         (conversation.to_hex(), account.to_string())
     };
     Some(match event {
@@ -130,59 +131,41 @@ pub(super) fn ticket_text(ticket: &xchat_sdk::Ticket) -> String {
 }
 
 /// In a line for people.
-pub(super) fn tell(screen: Screen, event: &Event) {
-    let who = |name: &Option<String>, account: &AccountId| {
-        name.as_deref().map_or_else(|| short(account), clean::line)
+fn tell(screen: Screen, event: &Event, views: &[ConversationView]) {
+    let who = |account: &AccountId| {
+        let mut views = views.iter().filter(|view| view.peer == *account);
+        let name = views.find_map(|view| view.peer_name.as_deref());
+        screen.bold(name.map_or_else(|| short(account), clean::line))
     };
-    let text = |row: &xchat_sdk::HistoryRow| {
-        row.text()
-            .map_or_else(|| "(no text)".to_owned(), |text| clean::line(&text))
+    let text = |row: &HistoryRow| {
+        let text = row.text();
+        text.map_or_else(|| "(no text)".to_owned(), |text| clean::line(&text))
     };
-    match event {
-        Event::MessageReceived {
-            peer,
-            name,
-            message,
-            ..
-        } => {
-            screen.line(format_args!(
-                "{}: {}",
-                screen.bold(who(name, peer)),
-                text(message)
-            ));
+    screen.line(match event {
+        Event::MessageReceived { peer, message, .. } => {
+            format!("{}: {}", who(peer), text(message))
         }
         Event::RequestReceived {
-            account,
-            name,
-            message,
-            ..
-        } => {
-            let who = who(name, account);
-            screen.line(format_args!(
-                "{} asks to talk with you: {}",
-                screen.bold(who),
-                text(message)
-            ));
+            account, message, ..
+        } => format!("{} asks to talk with you: {}", who(account), text(message)),
+        Event::Queued { held, .. } => {
+            let why = held.map_or("it goes next", reasons::held);
+            format!("A text waits: {why}.")
         }
         Event::Sent { sequence, .. } => {
-            screen.line(format_args!(
-                "A text that waited was sent (number {}).",
-                sequence.0
-            ));
+            format!("A text that waited was sent (number {}).", sequence.0)
         }
         Event::NotSent { reason, .. } => {
             let what = reasons::not_sent(*reason, "them").what;
-            screen.line(format_args!("A text that waited was {what}."));
+            format!("A text that waited was {what}.")
         }
         Event::RequestAccepted { account, .. } => {
-            screen.line(format_args!("{} accepted your request.", short(account)));
+            format!("{} accepted your request.", who(account))
         }
         Event::RequestDeclined { account, .. } => {
-            screen.line(format_args!("{} declined your request.", short(account)));
+            format!("{} declined your request.", who(account))
         }
-        Event::PeerLeft { account, .. } => {
-            screen.line(format_args!("{} left the conversation.", short(account)));
-        }
-        _ => {}
-    }
+        Event::PeerLeft { account, .. } => format!("{} left the conversation.", who(account)),
+        _ => return,
+    });
 }

@@ -1,0 +1,94 @@
+//! The server comes and goes; every text arrives once.
+
+use super::{golden::Golden, house::House};
+
+#[test]
+fn a_text_sent_while_the_server_is_away_is_delivered_once_by_a_later_command() {
+    let mut house = House::start();
+    let home = house.home_of(&["alice", "bob", "carol"]);
+    home.fine(&["--profile", "alice", "send", "bob", "hello"]);
+    home.fine(&["--profile", "bob", "accept", "alice"]);
+    home.fine(&["--profile", "alice", "sync"]);
+    house.stop();
+    let mut golden = Golden::new("server_away", &home, &[&house]);
+    golden.run(
+        &["--profile", "alice", "send", "bob", "while you were away"],
+        75,
+    );
+    golden.run(
+        &[
+            "--profile",
+            "alice",
+            "send",
+            "carol",
+            "to a name never looked up",
+        ],
+        75,
+    );
+    golden.run(&["--profile", "alice", "sync"], 69);
+    golden.run(&["--profile", "alice", "history", "bob"], 0);
+    golden.run(&["--profile", "alice", "history", "dave"], 69);
+    golden.run(&["--profile", "alice", "doctor"], 69);
+    golden.run(&["doctor", "--quiet"], 69);
+    golden.run(&["register", "erin"], 69);
+    golden.check();
+    house.start_again();
+    home.fine(&["--profile", "alice", "sync"]);
+    home.fine(&["--profile", "alice", "sync"]);
+    let texts = |profile, peer| {
+        let run = home.fine(&["--profile", profile, "history", peer]);
+        run.out
+            .lines()
+            .filter_map(|line| Some(line.split_once(": ")?.1.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(texts("bob", "alice"), ["hello", "while you were away"]);
+    let requests = home.fine(&["--profile", "carol", "requests"]).out;
+    assert_eq!(
+        requests.matches("to a name never looked up").count(),
+        1,
+        "{requests}"
+    );
+    home.fine(&["doctor", "--quiet"]);
+}
+
+#[test]
+fn an_open_chat_outlives_the_server_and_a_kill_loses_nothing_that_was_typed() {
+    let mut house = House::start();
+    let home = house.home_of(&["alice", "bob"]);
+    home.fine(&["--profile", "alice", "send", "bob", "hello"]);
+    home.fine(&["--profile", "bob", "accept", "alice"]);
+    let mut alice = home.chat("alice", "bob");
+    alice.wait_for("/quit leaves");
+    house.stop();
+    alice.wait_for("the server went away");
+    alice.type_line("typed in the dark");
+    alice.wait_for("it waits");
+    house.start_again();
+    alice.wait_for("alice: typed in the dark");
+    house.stop();
+    alice.wait_for("the server went away");
+    alice.type_line("typed before the kill");
+    alice.wait_for("it waits");
+    alice.kill();
+    house.start_again();
+    let sync = home.fine(&["--profile", "alice", "sync"]).out;
+    assert!(sync.contains("A text that waited was sent"), "{sync}");
+    let out = home.fine(&["--profile", "bob", "history", "alice"]).out;
+    for text in ["hello", "typed in the dark", "typed before the kill"] {
+        assert_eq!(out.matches(text).count(), 1, "{out}");
+    }
+}
+
+#[test]
+fn a_text_that_waits_for_consent_says_so_and_goes_when_it_is_given() {
+    let house = House::start();
+    let home = house.home_of(&["alice", "bob"]);
+    let mut golden = Golden::new("waits_for_consent", &home, &[&house]);
+    golden.run(&["--profile", "alice", "send", "bob", "one"], 0);
+    golden.run(&["--profile", "alice", "send", "bob", "two"], 75);
+    golden.run(&["--profile", "bob", "accept", "alice"], 0);
+    golden.run(&["--profile", "alice", "sync"], 0);
+    golden.run(&["--profile", "bob", "history", "alice"], 0);
+    golden.check();
+}

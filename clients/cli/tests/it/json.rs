@@ -1,0 +1,57 @@
+//! The fields of `--json`, as README.md documents them.
+
+use super::{golden::Golden, house::House};
+
+#[test]
+fn every_command_prints_the_documented_objects() {
+    let house = House::start();
+    let home = house.home();
+    let mut golden = Golden::new("json", &home, &[&house]);
+    golden.run(&["--json", "register", "alice"], 0);
+    golden.run(&["--json", "register", "bob"], 0);
+    let mut alice = |arguments: &[&str], code| {
+        golden.run(
+            &[&["--profile", "alice", "--json"], arguments].concat(),
+            code,
+        );
+    };
+    alice(&["whoami"], 0);
+    alice(&["link"], 0);
+    alice(&["send", "bob", "hello"], 0);
+    alice(&["send", "bob", "hello", "again"], 75);
+    alice(&["send", "nobody", "hello"], 67);
+    golden.run(&["--profile", "bob", "--json", "requests"], 0);
+    golden.run(&["--profile", "bob", "--json", "accept", "alice"], 0);
+    golden.run(&["--profile", "bob", "--json", "send", "alice", "hi"], 0);
+    golden.run(&["--profile", "alice", "--json", "sync"], 0);
+    golden.run(&["--profile", "bob", "--json", "history", "alice"], 0);
+    golden.run(&["--profile", "bob", "--json", "verify", "alice"], 0);
+    golden.run(&["--profile", "bob", "--json", "doctor"], 0);
+    golden.check();
+}
+
+#[test]
+fn what_is_printed_for_programs_is_one_object_a_line() {
+    let house = House::start();
+    let home = house.home_of(&["alice", "bob"]);
+    home.fine(&["--profile", "alice", "send", "bob", "one\ntwo \"three\""]);
+    for arguments in [
+        ["whoami", ""],
+        ["link", ""],
+        ["requests", ""],
+        ["doctor", ""],
+        ["history", "alice"],
+    ] {
+        let arguments: Vec<_> = arguments
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect();
+        let arguments = [&["--profile", "bob", "--json"], arguments.as_slice()].concat();
+        let out = home.fine(&arguments).out;
+        assert!(!out.is_empty(), "{arguments:?}");
+        for line in out.lines() {
+            let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert!(object.is_object(), "{line}");
+        }
+    }
+}
