@@ -131,7 +131,8 @@ pub trait MessageStore: Send + Sync + fmt::Debug {
     async fn write_once(&self, rows: &[OnceRow]) -> PortResult<()>;
 
     /// Envelopes with `after < sequence ≤ through`, in order, at most `limit`; rows whose
-    /// `expires_at` has come may be missing at any place.
+    /// `expires_at` has come may be missing at any place. A page shorter than `limit` is not the
+    /// end; only an empty one is.
     async fn read_envelopes(
         &self,
         conversation: ConversationId,
@@ -165,7 +166,8 @@ pub trait MessageStore: Send + Sync + fmt::Debug {
     /// Writes marks; a lower sequence never hides a higher one.
     async fn write_marks(&self, marks: &[Mark]) -> PortResult<()>;
 
-    /// Marks of a device with conversation above `after`, in conversation order.
+    /// Marks of a device with conversation above `after`, in conversation order, at most `limit`. A
+    /// page shorter than `limit` is not the end; only an empty one is.
     async fn read_marks(
         &self,
         device: DeviceId,

@@ -10,7 +10,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 use super::disk::{Disk, DiskFile, SystemDisk};
@@ -21,6 +21,14 @@ const SECTOR: usize = 512;
 #[derive(Clone, Debug)]
 pub struct FaultyDisk {
     state: Arc<Mutex<State>>,
+    gate: Arc<Gate>,
+}
+
+/// Holds syncs up while it is closed.
+#[derive(Debug, Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    opened: Condvar,
 }
 
 #[derive(Debug)]
@@ -86,7 +94,18 @@ impl FaultyDisk {
                 images: BTreeMap::new(),
                 names: Vec::new(),
             })),
+            gate: Arc::default(),
         }
+    }
+
+    /// Syncs of files wait from now on, until they are let go.
+    pub fn hold_syncs(&self, hold: bool) {
+        *self
+            .gate
+            .closed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = hold;
+        self.gate.opened.notify_all();
     }
 
     /// How many operations there have been: what a cut can be aimed at.
@@ -152,6 +171,18 @@ impl FaultyDisk {
             file,
             disk: self.clone(),
         }))
+    }
+}
+
+impl Gate {
+    fn pass(&self) {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        while *closed {
+            closed = self
+                .opened
+                .wait(closed)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
@@ -339,6 +370,7 @@ impl DiskFile for FaultyFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.disk.gate.pass();
         let mut state = self.disk.state();
         let cut = state.begin()?;
         if !cut {

@@ -3,7 +3,12 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
 };
 
 use xchat_adapter_embedded::{EmbeddedEventLog, faults::FaultyDisk};
@@ -43,9 +48,9 @@ async fn join_all<F: Future<Output = ()>>(futures: Vec<F>) {
     std::future::poll_fn(|context| {
         futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
         if futures.is_empty() {
-            std::task::Poll::Ready(())
+            Poll::Ready(())
         } else {
-            std::task::Poll::Pending
+            Poll::Pending
         }
     })
     .await;
@@ -212,4 +217,45 @@ async fn what_a_failed_sync_left_behind_does_not_come_back_behind_a_later_record
     let found = contents(&log).await.unwrap();
     let records: Vec<_> = found.values().map(|entry| &*entry.record).collect();
     assert_eq!(records, [b"new a"]);
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_or_read_before_its_sync_and_those_that_wait_share_one() {
+    let folder = support::folder();
+    let disk = FaultyDisk::new(1);
+    let log = open_on(Arc::new(disk.clone()), folder.path(), &Arc::default()).unwrap();
+    disk.hold_syncs(true);
+    let before = disk.operations();
+    let acknowledged = AtomicUsize::new(0);
+    let call = |number: u32| {
+        let (log, acknowledged) = (&log, &acknowledged);
+        async move {
+            let text = number.to_string();
+            assert!(log.append(vec![append(number % 4, &text)]).await[0].is_ok());
+            acknowledged.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    // The first one is written, and waits for its sync; then come a hundred more.
+    let mut first = Box::pin(call(0));
+    assert!(poll_once(first.as_mut()).await.is_pending());
+    while disk.operations() == before {
+        tokio::task::yield_now().await;
+    }
+    let mut others = Box::pin(join_all((1..=100).map(call).collect()));
+    assert!(poll_once(others.as_mut()).await.is_pending());
+    assert_eq!(acknowledged.load(Ordering::SeqCst), 0);
+    assert_eq!(contents(&log).await.unwrap().len(), 0);
+
+    disk.hold_syncs(false);
+    first.await;
+    others.await;
+    assert_eq!(acknowledged.load(Ordering::SeqCst), 101);
+    assert_eq!(contents(&log).await.unwrap().len(), 101);
+    // Twice a write and a sync, and a segment or two.
+    let operations = disk.operations() - before;
+    assert!(operations < 20, "{operations} operations for 101 appends");
+}
+
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
