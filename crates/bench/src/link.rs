@@ -125,6 +125,7 @@ impl Link {
     }
 
     /// The next record that is pushed.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "answers it has no use for")]
     pub(crate) async fn record(&mut self) -> Result<client::DeliveredRecord> {
         loop {
             let push = match self.pushes.pop_front() {
@@ -182,6 +183,7 @@ impl Link {
 }
 
 /// Of pushes that carry no record none may say that something was refused.
+#[allow(clippy::wildcard_enum_match_arm, reason = "answers it has no use for")]
 pub(crate) fn welcome_or_answer(push: &Tell) -> Result<()> {
     match push {
         Tell::GoingAwayPush(_) => bail!("the server is going away"),

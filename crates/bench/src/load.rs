@@ -250,7 +250,7 @@ pub(crate) const fn usize_to_f64(number: usize) -> f64 {
     number as f64
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): arrivals that the printed seed gives again.
+/// `SplitMix64` (Steele, Lea, Flood 2014): arrivals that the printed seed gives again.
 struct SplitMix(u64);
 
 impl SplitMix {

@@ -193,6 +193,7 @@ impl Member {
         Ok(())
     }
 
+    #[allow(clippy::wildcard_enum_match_arm, reason = "answers it has no use for")]
     fn hear(&mut self, frame: Tell) -> Result<()> {
         match frame {
             Tell::DeliverPush(push) => {
