@@ -10,6 +10,7 @@
 )]
 
 mod embedded;
+mod golden;
 mod house;
 mod laws;
 mod model;
