@@ -1,7 +1,17 @@
 //! The sealed store: one redb table. Keys hide ids under a keyed hash and leave order in clear;
 //! values are sealed at their place, with the whole row key inside.
 
-use std::{io, path::Path, sync::Arc};
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Arc,
+};
 
 use redb::{
     Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, StorageError,
@@ -46,8 +56,8 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn open(path: &Path, key: StoreKey) -> Result<Self, Error> {
-        let database = Database::create(path).map_err(|error| open_error(path, error))?;
-        Self::with(database, key)
+        let create = || Database::create(path).map_err(|error| open_error(path, error));
+        Self::with(caught(create)?, key)
     }
 
     /// Takes a database of any backend; checks layout and key.
@@ -59,8 +69,23 @@ impl Store {
             held,
             gone: Arc::new(gone),
         };
-        store.check()?;
+        store.guarded(|| store.check())?;
         Ok(store)
+    }
+
+    /// Works on the database; where that panics, the file is damaged.
+    fn guarded<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let mut finished = false;
+        let outcome = caught(|| {
+            let outcome = work();
+            finished = true;
+            outcome
+        });
+        if !finished {
+            // What it holds inside may be half done: its end would panic again.
+            std::mem::forget(Arc::clone(&self.database));
+        }
+        outcome
     }
 
     /// Waits until nobody holds the database any more, also on threads that can't be stopped.
@@ -116,6 +141,10 @@ impl Store {
 
     /// Applies a batch in one durable transaction.
     pub(crate) fn apply(&self, batch: &Batch) -> Result<(), Error> {
+        self.guarded(|| self.write(batch))
+    }
+
+    fn write(&self, batch: &Batch) -> Result<(), Error> {
         let transaction = self.database.begin_write().map_err(storage)?;
         {
             let mut rows = transaction.open_table(ROWS).map_err(storage)?;
@@ -138,6 +167,10 @@ impl Store {
 
     /// Every row of a scope but its history, which only hosts read.
     pub(crate) fn load(&self, scope: Scope) -> Result<Vec<Row>, Error> {
+        self.guarded(|| self.read(scope))
+    }
+
+    fn read(&self, scope: Scope) -> Result<Vec<Row>, Error> {
         let transaction = self.database.begin_read().map_err(storage)?;
         let rows = transaction.open_table(ROWS).map_err(storage)?;
         let mut found = Vec::new();
@@ -159,6 +192,15 @@ impl Store {
 
     /// Messages of a conversation below `before`, newest first, at most `limit`.
     pub(crate) fn history(
+        &self,
+        conversation: ConversationId,
+        before: Option<Sequence>,
+        limit: usize,
+    ) -> Result<Vec<HistoryRow>, Error> {
+        self.guarded(|| self.page(conversation, before, limit))
+    }
+
+    fn page(
         &self,
         conversation: ConversationId,
         before: Option<Sequence>,
@@ -270,6 +312,16 @@ fn open_error(path: &Path, error: redb::DatabaseError) -> Error {
         return Error::ProfileVersion(format!("redb file format {version}"));
     }
     storage(error)
+}
+
+/// redb trusts the inside of its file and panics where that makes no sense: such a file is damaged.
+fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let damaged = |_| {
+        Err(Error::ProfileDamaged(
+            "a page of it makes no sense".to_owned(),
+        ))
+    };
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(damaged)
 }
 
 /// Whether a file is not what it was: too short, or of another kind.
