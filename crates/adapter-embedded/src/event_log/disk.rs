@@ -30,6 +30,8 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<()>;
     /// Writes all bytes, or fails after having written any part of them.
     fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Gives the space behind `length` back.
+    fn shrink(&self, length: u64) -> io::Result<()>;
     /// Makes written bytes survive a power cut (`fdatasync`).
     fn sync(&self) -> io::Result<()>;
 }
@@ -90,6 +92,10 @@ impl DiskFile for File {
 
     fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<()> {
         self.write_all_at(bytes, position)
+    }
+
+    fn shrink(&self, length: u64) -> io::Result<()> {
+        self.set_len(length)
     }
 
     fn sync(&self) -> io::Result<()> {

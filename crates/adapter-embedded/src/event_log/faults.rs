@@ -369,6 +369,18 @@ impl DiskFile for FaultyFile {
         state.end(cut)
     }
 
+    fn shrink(&self, length: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        let cut = state.begin()?;
+        self.file.shrink(length)?;
+        if let Some(image) = state.images.get_mut(&self.id) {
+            let kept = usize::try_from(length).unwrap_or(usize::MAX);
+            image.durable.truncate(kept);
+            image.dirty.retain(|sector| sector * SECTOR < kept);
+        }
+        state.end(cut)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.disk.gate.pass();
         let mut state = self.disk.state();

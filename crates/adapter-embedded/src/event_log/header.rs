@@ -26,7 +26,7 @@ pub(super) struct SegmentHeader {
     pub(super) log: LogId,
     /// Grows by one from segment to segment.
     pub(super) number: u64,
-    /// Of the file, taken when it was made: a shorter one has lost its end.
+    /// Of the file while it is written to: a shorter one has lost its end.
     pub(super) length: u64,
     /// Position behind the last frame of the segment before.
     pub(super) previous_end: u64,

@@ -13,6 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use xchat_ports::event_log::Entry;
 use xchat_types::{Offset, PartitionId};
 
 use super::{
@@ -86,6 +87,7 @@ pub(super) fn recover(
             });
         }
     }
+    check_length(active)?;
     let scan = scan(active, u64::MAX, &mut index)?;
     let cut = settle_tail(active, &scan, &index, folded)?;
     Ok(Some(Recovered {
@@ -151,22 +153,13 @@ fn open(
     let mut head = vec![0; SegmentHeader::size(partitions)];
     let read = |head: &mut [u8]| {
         let file = disk.open(&path)?;
-        let length = file.length()?;
-        if length >= head.len() as u64 {
+        if file.length()? >= head.len() as u64 {
             file.read_at(0, head)?;
         }
-        Ok((file, length))
+        Ok(file)
     };
-    let (file, length) = read(&mut head).map_err(|error| OpenError::io(&path, error))?;
+    let file = read(&mut head).map_err(|error| OpenError::io(&path, error))?;
     let header = SegmentHeader::decode(&path, &head, identity.partitions)?;
-    if length < header.length {
-        return Err(OpenError::Damaged {
-            path,
-            from: length,
-            to: header.length,
-            why: "the file has lost its end".to_owned(),
-        });
-    }
     let fits = header.number == number && header.log == identity.id;
     if !fits {
         return Err(OpenError::Unusable {
@@ -175,6 +168,20 @@ fn open(
         });
     }
     Ok(Segment { path, header, file })
+}
+
+/// The segment that is written to has the length it was made with; closed ones end where the next
+/// one says.
+fn check_length(active: &Segment) -> Result<(), OpenError> {
+    let length = active
+        .file
+        .length()
+        .map_err(|error| OpenError::io(&active.path, error))?;
+    if length < active.header.length {
+        let lost = length..active.header.length;
+        return Err(damaged(active, lost, "the file has lost its end"));
+    }
+    Ok(())
 }
 
 /// Adds a segment's frames to the index, up to the first that is not one, or to the limit.
@@ -212,6 +219,11 @@ fn add(segment: &Segment, position: u64, frame: Frame, index: &mut Index) -> boo
     let Some(entry) = frame.entry else {
         return true;
     };
+    // A copy: a part would keep the whole segment in memory.
+    let entry = Entry {
+        record: Bytes::copy_from_slice(&entry.record),
+        ..entry
+    };
     Location::new(segment.header.number, position, frame.next)
         .is_some_and(|location| index.add(location, entry))
 }
@@ -224,12 +236,10 @@ fn settle_tail(
     folded: &[(PartitionId, Offset)],
 ) -> Result<Option<Cut>, OpenError> {
     let from = usize::try_from(scan.end).unwrap_or(usize::MAX);
-    let rest = scan.bytes.get(from..).unwrap_or_default();
-    let bad = rest.iter().rposition(|byte| *byte != 0);
-    let bytes = scan.end..scan.end + bad.map_or(0, |last| last as u64 + 1);
-    if bad.is_some()
-        && let Some(proof) = proof_behind(active, scan)
-    {
+    let used = used(scan.bytes.get(from..).unwrap_or_default());
+    let bytes = scan.end..scan.end + used as u64;
+    let bad = !bytes.is_empty();
+    if bad && let Some(proof) = proof_behind(active, scan, bytes.end) {
         return Err(damaged(
             active,
             scan.end..proof,
@@ -240,25 +250,39 @@ fn settle_tail(
         .iter()
         .find(|(partition, offset)| *offset >= index.span(*partition).end);
     match (lost, bad) {
-        (Some(_), Some(_)) => Err(damaged(
+        (Some(_), true) => Err(damaged(
             active,
             bytes,
             "the message store has taken a record from here that does not read any more",
         )),
-        (Some((partition, _)), None) => Err(missing(active.path.clone(), *partition)),
-        (None, Some(_)) => Ok(Some(Cut {
+        (Some((partition, _)), false) => Err(missing(active.path.clone(), *partition)),
+        (None, true) => Ok(Some(Cut {
             path: active.path.clone(),
             bytes,
         })),
-        (None, None) => Ok(None),
+        (None, false) => Ok(None),
     }
+}
+
+/// How many bytes there are up to the last that is not zero. By blocks: most of a segment may be
+/// zeros.
+fn used(bytes: &[u8]) -> usize {
+    static ZEROS: [u8; 4_096] = [0; 4_096];
+    let mut end = bytes.len();
+    for block in bytes.rchunks(ZEROS.len()) {
+        if !ZEROS.starts_with(block) {
+            let last = block.iter().rposition(|byte| *byte != 0);
+            return end - block.len() + last.map_or(0, |last| last + 1);
+        }
+        end -= block.len();
+    }
+    0
 }
 
 /// The first valid frame behind the end of the good ones that was written after what stands there
 /// had been synced.
-fn proof_behind(active: &Segment, scan: &Scan) -> Option<u64> {
-    let length = scan.bytes.len() as u64;
-    (scan.end + 1..length).find(|position| match decode_at(active, &scan.bytes, *position) {
+fn proof_behind(active: &Segment, scan: &Scan, end: u64) -> Option<u64> {
+    (scan.end + 1..end).find(|position| match decode_at(active, &scan.bytes, *position) {
         Found::Frame(frame) => frame.synced > scan.end,
         Found::Nothing | Found::Bad => false,
     })

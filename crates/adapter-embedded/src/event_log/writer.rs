@@ -234,6 +234,9 @@ impl Writer {
         };
         let position = SegmentHeader::size(self.next.len()) as u64;
         let segment = Segment::create(&*self.disk, &self.folder, header)?;
+        if let Err(error) = self.active.file.shrink(self.position) {
+            tracing::warn!(%error, "a closed log segment keeps space that it does not need");
+        }
         self.active = Arc::new(segment);
         self.position = position;
         self.first_at = None;

@@ -143,6 +143,9 @@ async fn spent_segments_are_deleted_also_the_one_that_is_written_to() {
         log.append(vec![append(0, &text), append(1, &text)]).await;
     }
     assert!(segments() > 5);
+    let first = folder.path().join("00000000000000000001.segment");
+    let length = std::fs::metadata(first).unwrap().len();
+    assert!(length < 8_192, "a closed one gives its spare space back");
     let (all, later) = (Offset(60), Millis(u64::MAX));
     log.release(&[(PartitionId(0), all)], later).await.unwrap();
     assert!(segments() > 5, "partition 1 still needs them");

@@ -1,10 +1,19 @@
 //! No space left, and space again.
 
-use std::sync::Arc;
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use xchat_adapter_embedded::faults::FaultyDisk;
-use xchat_ports::{EventLog, PortError};
-use xchat_types::{Offset, PartitionId};
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use xchat_adapter_embedded::{EmbeddedDirectoryStore, EmbeddedMessageStore, faults::FaultyDisk};
+use xchat_adapter_memory::ManualClock;
+use xchat_ports::{DirectoryStore, EventLog, MessageStore, PortError, message_store::OnceRow};
+use xchat_types::{ConversationId, DeviceId, Millis, Offset, PartitionId, Sequence};
 
 use crate::support::{self, KeptCheckpoints, append, contents, open, open_on};
 
@@ -92,4 +101,92 @@ async fn a_full_disk_at_the_first_start_says_so() {
     let error = open_on(Arc::new(disk), folder.path(), &Arc::default()).unwrap_err();
     assert_eq!(error.code(), "data_no_space");
     assert!(error.to_string().contains("no space is left"), "{error}");
+}
+
+/// Takes what is left of the file system.
+fn fill(folder: &Path) -> PathBuf {
+    let path = folder.join("filler");
+    let mut file = fs::File::create(&path).unwrap();
+    let mut block = vec![1; 1 << 20];
+    while !block.is_empty() {
+        if file.write_all(&block).is_err() {
+            block.truncate(block.len() / 2);
+        }
+    }
+    path
+}
+
+/// fjall can't be given a file layer, so this one wants a real file system that it may fill:
+/// `TMPDIR=<a tmpfs of 64 MiB> cargo test -p xchat-adapter-embedded full_file_system -- --ignored`
+#[tokio::test]
+#[ignore = "fills the file system of TMPDIR"]
+async fn a_full_file_system_stops_the_stores_and_they_go_on_when_there_is_space() {
+    let folder = TempDir::new().unwrap();
+    let clock = || Arc::new(ManualClock::default());
+    let messages = folder.path().join("messages");
+    let store = EmbeddedMessageStore::open(&messages, clock()).unwrap();
+    let directory = EmbeddedDirectoryStore::open(&folder.path().join("dir"), clock()).unwrap();
+    let device =
+        |number: u32| DeviceId::new([number.to_be_bytes(); 4].concat().try_into().unwrap());
+    let value = Bytes::from(vec![7; 20_000]);
+    let envelope = |number: u64| OnceRow::Envelope {
+        conversation: ConversationId::new([1; 32]),
+        sequence: Sequence(number),
+        value: value.clone(),
+        expires_at: Millis(u64::MAX),
+    };
+    store.write_once(&[envelope(1)]).await.unwrap();
+    assert!(
+        directory
+            .swap_session(device(0), None, value.clone())
+            .await
+            .unwrap()
+    );
+
+    let filler = fill(folder.path());
+    let (mut envelopes, mut sessions) = (1, 1);
+    let error = loop {
+        match store.write_once(&[envelope(envelopes + 1)]).await {
+            Ok(()) => envelopes += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, PortError::Full(_)), "{error:?}");
+    let error = loop {
+        match directory
+            .swap_session(device(sessions), None, value.clone())
+            .await
+        {
+            Ok(swapped) => sessions += u32::from(swapped),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, PortError::Full(_)), "{error:?}");
+    assert!(
+        directory.read_session(device(0)).await.unwrap().is_some(),
+        "reads go on"
+    );
+    let again = store.write_once(&[envelope(envelopes + 1)]).await;
+    assert!(matches!(again, Err(PortError::Full(_))));
+
+    fs::remove_file(filler).unwrap();
+    store.write_once(&[envelope(envelopes + 1)]).await.unwrap();
+    store.sync().await.unwrap();
+    directory.append_revocation(1, device(1)).await.unwrap();
+    drop(store);
+    let store = EmbeddedMessageStore::open(&messages, clock()).unwrap();
+    let (after, through) = (Sequence(0), Sequence(u64::MAX));
+    let found = store
+        .read_envelopes(ConversationId::new([1; 32]), after, through, 10_000)
+        .await;
+    assert_eq!(found.unwrap().len() as u64, envelopes + 1);
+    for number in 0..sessions {
+        assert!(
+            directory
+                .read_session(device(number))
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
 }
