@@ -1,6 +1,6 @@
 //! How many pushed records a device has not acknowledged, and when it must pull instead.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use xchat_types::{ConversationId, Sequence};
 
@@ -9,15 +9,10 @@ use xchat_types::{ConversationId, Sequence};
 #[derive(Debug)]
 pub(crate) struct Window {
     limit: u32,
-    open: HashMap<ConversationId, Pushed>,
+    /// Pushes without an acknowledgement, in order: their last sequence and how many records.
+    open: HashMap<ConversationId, VecDeque<(Sequence, u32)>>,
     unacknowledged: u32,
     closed: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Pushed {
-    highest: Sequence,
-    records: u32,
 }
 
 impl Window {
@@ -41,12 +36,8 @@ impl Window {
             self.closed = true;
             return false;
         }
-        let pushed = self.open.entry(conversation).or_insert(Pushed {
-            highest,
-            records: 0,
-        });
-        pushed.highest = pushed.highest.max(highest);
-        pushed.records = pushed.records.saturating_add(records);
+        let pushes = self.open.entry(conversation).or_default();
+        pushes.push_back((highest, records));
         self.unacknowledged = self.unacknowledged.saturating_add(records);
         true
     }
@@ -58,11 +49,16 @@ impl Window {
 
     /// Notes a cumulative acknowledgement. `true`: the window has just opened, send a resync.
     pub(crate) fn acknowledge(&mut self, conversation: ConversationId, through: Sequence) -> bool {
-        if let Some(pushed) = self.open.get(&conversation)
-            && pushed.highest <= through
-        {
-            self.unacknowledged = self.unacknowledged.saturating_sub(pushed.records);
-            self.open.remove(&conversation);
+        if let Some(pushes) = self.open.get_mut(&conversation) {
+            while let Some(&(last, records)) = pushes.front()
+                && last <= through
+            {
+                pushes.pop_front();
+                self.unacknowledged = self.unacknowledged.saturating_sub(records);
+            }
+            if pushes.is_empty() {
+                self.open.remove(&conversation);
+            }
         }
         self.reopen()
     }
@@ -112,6 +108,16 @@ mod tests {
         assert!(window.acknowledge(conversation(0), Sequence(4)));
         assert!(!window.acknowledge(conversation(1), Sequence(3)));
         assert!(window.admit(conversation(0), Sequence(6), 1));
+    }
+
+    #[test]
+    fn a_device_that_keeps_up_with_a_steady_stream_is_always_pushed_to() {
+        let mut window = Window::new(4);
+        for n in 1..=100 {
+            assert!(window.admit(conversation(1), Sequence(n), 1), "at {n}");
+            // Always two behind.
+            window.acknowledge(conversation(1), Sequence(n.saturating_sub(2)));
+        }
     }
 
     #[test]
