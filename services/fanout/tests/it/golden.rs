@@ -28,7 +28,9 @@ fn golden() -> BTreeMap<String, Bytes> {
     let text = include_str!("../../../../testdata/fanout/rows.json");
     let rows: BTreeMap<String, String> = serde_json::from_str(text).unwrap();
     let bytes = |hex: String| Bytes::from(hex::decode(hex).unwrap());
-    rows.into_iter().map(|(name, row)| (name, bytes(row))).collect()
+    rows.into_iter()
+        .map(|(name, row)| (name, bytes(row)))
+        .collect()
 }
 
 fn header(kind: RecordKind) -> Header {
@@ -199,7 +201,10 @@ fn stored_rows_keep_their_bytes() {
         let stored = golden.get(*name).map(hex::encode);
         assert_eq!(stored, Some(hex::encode(row)), "{name}");
     }
-    assert_eq!(Record::decode(&CONVERSATION, &golden["record"]), Ok(record()));
+    assert_eq!(
+        Record::decode(&CONVERSATION, &golden["record"]),
+        Ok(record())
+    );
     assert_eq!(Head::decode(&golden["head"]), Ok(head()));
     assert_eq!(Sender::decode(&golden["sender"]), Ok(sender()));
     assert_eq!(Member::decode(&golden["member"]), Ok(member()));
@@ -207,9 +212,15 @@ fn stored_rows_keep_their_bytes() {
     let read = |name: &str| Envelope::from_row(&CONVERSATION, Sequence(1_000), &golden[name]);
     assert_eq!(read("envelope"), Ok(envelope()));
     assert_eq!(read("envelope_parked"), Ok(parked()));
-    assert_eq!(GroupForm::decode(&golden["group_handshake"]), Ok(handshake()));
+    assert_eq!(
+        GroupForm::decode(&golden["group_handshake"]),
+        Ok(handshake())
+    );
     let reference = WelcomeRef::new([0x33; 32]);
-    assert_eq!(StoredWelcome::from_row(DEVICE, reference, &golden["welcome"]), Ok(welcome()));
+    assert_eq!(
+        StoredWelcome::from_row(DEVICE, reference, &golden["welcome"]),
+        Ok(welcome())
+    );
 }
 
 #[test]

@@ -202,7 +202,7 @@ async fn under_another_log_id_nothing_counts_as_folded_and_counters_absorb_it() 
 
 #[test]
 fn of_sixteen_commits_for_one_epoch_one_is_accepted_and_everybody_goes_on_with_it() {
-    let mut world = World::crowd(16, true);
+    let mut world = World::crowd(16, 15, true);
     for _round in 0..2 {
         let epoch = world.epoch();
         let made: Vec<Bytes> = (0..16)
@@ -240,7 +240,7 @@ fn of_sixteen_commits_for_one_epoch_one_is_accepted_and_everybody_goes_on_with_i
 
 #[test]
 fn above_a_hundred_devices_only_the_record_that_lifts_them_there_is_marked() {
-    let mut world = World::crowd(101, false);
+    let mut world = World::crowd(101, 1, false);
     let marked: Vec<_> = {
         let mut conversation = Conversation::unborn(CONVERSATION);
         let mut marked = Vec::new();

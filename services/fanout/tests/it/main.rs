@@ -13,6 +13,7 @@ mod embedded;
 mod golden;
 mod house;
 mod laws;
+mod meaning;
 mod model;
 mod person;
 mod prop_fold;

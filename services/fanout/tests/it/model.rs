@@ -1,52 +1,16 @@
 //! The rules of the fold, written down a second time as naively as possible: no stamps, no rows,
-//! no MLS; a list of everything that happened, searched from the front.
+//! no MLS; lists of everything that happened, searched from the front.
 
-use xchat_types::{
-    Counter, Outcome,
-    RefuseReason::{
-        self, AwaitingConsent, CounterGap, DeniedByRole, Expired, InvalidHandshake, NotMember,
-        StaleEpoch, TooLarge,
-    },
-    Sequence,
-};
+use xchat_types::{Counter, Outcome, RefuseReason as No, Sequence};
 
-/// What a record means, told by who made it.
-#[derive(Clone, Debug)]
-pub(crate) struct Meaning {
-    pub(crate) who: usize,
-    pub(crate) counter: u64,
-    pub(crate) digest: [u8; 8],
-    pub(crate) what: What,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum What {
-    Unreadable,
-    Genesis,
-    Say {
-        epoch: u64,
-        size: usize,
-        expired: bool,
-    },
-    Commit {
-        epoch: u64,
-        adds: Option<usize>,
-        removes: Option<usize>,
-    },
-    Accept,
-    Decline,
-    Leave,
-    /// Control records that nobody decides yet, or that are not signed by their sender.
-    BadControl,
-}
+use crate::meaning::{Meaning, What};
 
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Stage {
     #[default]
     Out,
-    Invited {
-        told: bool,
-    },
+    /// And whether it has got its one envelope.
+    Invited(bool),
     In,
 }
 
@@ -74,143 +38,127 @@ impl Model {
             self.sequence += 1;
             return Outcome::Parked(Sequence(self.sequence));
         }
-        let own: Vec<_> = self
-            .answers
-            .iter()
-            .filter(|(of, _)| of.who == meaning.who)
-            .collect();
-        let last = own.last().map_or(0, |(of, _)| of.counter);
-        if meaning.counter != last + 1 {
-            let first = own.iter().find(|(of, _)| of.counter == meaning.counter);
-            return match first {
-                Some((of, outcome)) if of.counter + 32 > last => Outcome::Duplicate {
+        let (who, counter) = (meaning.who, meaning.counter);
+        let own = || self.answers.iter().filter(|(of, _)| of.who == who);
+        let last = own().next_back().map_or(0, |(of, _)| of.counter);
+        if counter != last + 1 {
+            let expected = Counter(last + 1);
+            return match own().find(|(of, _)| of.counter == counter) {
+                Some((of, outcome)) if counter + 32 > last => Outcome::Duplicate {
                     first: Box::new(outcome.clone()),
                     digest_prefix: of.digest,
                 },
-                _ => Outcome::Refused(CounterGap {
-                    expected: Counter(last + 1),
-                }),
+                Some(_) | None => Outcome::Refused(No::CounterGap { expected }),
             };
         }
-        let outcome = self.refusal(meaning.who, &meaning.what).map_or_else(
-            || {
-                self.sequence += 1;
-                self.apply(meaning.who, &meaning.what);
-                Outcome::Applied(Sequence(self.sequence))
-            },
-            Outcome::Refused,
-        );
+        let refused = self.refusal(who, meaning.what).map(Outcome::Refused);
+        let outcome = refused.unwrap_or_else(|| self.apply(who, meaning.what));
         self.answers.push((meaning.clone(), outcome.clone()));
         outcome
     }
 
-    fn refusal(&self, who: usize, what: &What) -> Option<RefuseReason> {
-        let refused_if = |bad: bool, reason| bad.then_some(reason);
-        match *what {
-            What::Genesis => return refused_if(self.born, InvalidHandshake),
-            _ if self.stages[who] == Stage::Out => return Some(NotMember),
-            What::Say { size, .. } if size > 65_536 => return Some(TooLarge),
-            What::Say { expired: true, .. } => return Some(Expired),
-            What::Say { .. } | What::Commit { .. } if self.stages[who] != Stage::In => {
-                return Some(AwaitingConsent);
+    fn refusal(&self, who: usize, what: What) -> Option<No> {
+        let if_so = |bad: bool, reason| bad.then_some(reason);
+        match what {
+            What::Genesis => if_so(self.born, No::InvalidHandshake),
+            _ if self.stages[who] == Stage::Out => Some(No::NotMember),
+            What::Say(_, 65_537.., _) => Some(No::TooLarge),
+            What::Say(_, _, true) => Some(No::Expired),
+            What::Say(..) | What::Commit(..) if self.stages[who] != Stage::In => {
+                Some(No::AwaitingConsent)
             }
-            What::Say { epoch, size, .. } => {
+            What::Say(epoch, size, _) => {
                 let changed = self.stale_below.iter().any(|below| epoch < *below);
-                if changed || epoch > self.epoch || epoch + 3 < self.epoch {
-                    return Some(StaleEpoch);
-                }
-                let others = self.others(who);
-                if others.is_empty() || others.contains(&Stage::In) {
-                    return None;
-                }
-                if !others.contains(&Stage::Invited { told: false }) {
-                    return Some(AwaitingConsent);
-                }
-                refused_if(size > 4_096, TooLarge)
+                let stale = changed || epoch > self.epoch || epoch + 3 < self.epoch;
+                if_so(stale, No::StaleEpoch).or_else(|| self.unwanted(who, size))
             }
-            What::Commit { epoch, .. } if epoch != self.epoch => Some(StaleEpoch),
-            What::Commit {
-                adds: Some(whom), ..
-            } => refused_if(who != 0 && ACCOUNT[who] != ACCOUNT[whom], DeniedByRole),
-            What::Commit {
-                removes: Some(whom),
-                ..
-            } => {
-                if self.asked[whom] || ACCOUNT[who] == ACCOUNT[whom] {
-                    return None;
-                }
-                let twin = self
-                    .account(whom)
-                    .any(|twin| twin != whom && self.leaves[twin]);
-                refused_if(who != 0, DeniedByRole).or(refused_if(twin, InvalidHandshake))
+            What::Commit(epoch, ..) if epoch != self.epoch => Some(No::StaleEpoch),
+            What::Commit(_, Some(whom), _) => if_so(!own_or_owner(who, whom), No::DeniedByRole),
+            What::Commit(_, _, Some(whom)) if !self.asked[whom] => {
+                let twin = account(whom).any(|twin| twin != whom && self.leaves[twin]);
+                let half = twin && ACCOUNT[who] != ACCOUNT[whom];
+                if_so(!own_or_owner(who, whom), No::DeniedByRole)
+                    .or(if_so(half, No::InvalidHandshake))
             }
-            What::Decline => refused_if(self.stages[who] == Stage::In, InvalidHandshake),
-            What::BadControl => Some(InvalidHandshake),
-            What::Commit { .. } | What::Accept | What::Leave | What::Unreadable => None,
+            What::Decline => if_so(self.stages[who] == Stage::In, No::InvalidHandshake),
+            What::BadControl => Some(No::InvalidHandshake),
+            What::Commit(..) | What::Accept | What::Leave | What::Unreadable => None,
         }
     }
 
-    fn apply(&mut self, who: usize, what: &What) {
-        let account: Vec<_> = self.account(who).collect();
-        let invited = |stage: Stage| matches!(stage, Stage::Invited { .. });
-        match *what {
+    /// Strangers are asked once, in few words.
+    fn unwanted(&self, who: usize, size: usize) -> Option<No> {
+        let others = (0..4).filter(|other| ACCOUNT[*other] != ACCOUNT[who]);
+        let stages: Vec<_> = others.map(|other| self.stages[other]).collect();
+        if stages.contains(&Stage::In) || stages.iter().all(|stage| *stage == Stage::Out) {
+            None
+        } else if stages.contains(&Stage::Invited(false)) {
+            (size > 4_096).then_some(No::TooLarge)
+        } else {
+            Some(No::AwaitingConsent)
+        }
+    }
+
+    fn apply(&mut self, who: usize, what: What) -> Outcome {
+        self.sequence += 1;
+        let invited = |stage: Stage| matches!(stage, Stage::Invited(_));
+        match what {
             What::Genesis => {
                 self.born = true;
-                self.stages[who] = Stage::In;
-                self.leaves[who] = true;
+                (self.stages[who], self.leaves[who]) = (Stage::In, true);
             }
-            What::Say { .. } => {
-                let heard = self.stages.iter_mut().filter(|stage| invited(**stage));
-                heard.for_each(|stage| *stage = Stage::Invited { told: true });
+            What::Say(..) => {
+                let strangers = self.stages.iter_mut().filter(|stage| invited(**stage));
+                strangers.for_each(|stage| *stage = Stage::Invited(true));
             }
-            What::Commit { adds, removes, .. } => {
+            What::Commit(_, adds, removes) => {
                 self.epoch += 1;
-                if adds.is_some() || removes.is_some() {
-                    self.stale_below.push(self.epoch);
-                }
+                self.stale_below
+                    .extend(adds.or(removes).map(|_| self.epoch));
                 if let Some(whom) = removes {
                     (self.stages[whom], self.leaves[whom]) = (Stage::Out, false);
                     self.asked[whom] = false;
                 }
                 if let Some(whom) = adds {
-                    let known = self
-                        .account(whom)
-                        .any(|other| self.stages[other] == Stage::In);
-                    let invited = Stage::Invited { told: false };
-                    self.stages[whom] = if known { Stage::In } else { invited };
-                    self.leaves[whom] = true;
+                    let known = account(whom).any(|other| self.stages[other] == Stage::In);
+                    let stage = if known {
+                        Stage::In
+                    } else {
+                        Stage::Invited(false)
+                    };
+                    (self.stages[whom], self.leaves[whom]) = (stage, true);
                 }
             }
             What::Accept | What::Decline => {
-                let to = if matches!(what, What::Accept) {
-                    Stage::In
-                } else {
-                    Stage::Out
-                };
-                for own in account {
-                    if invited(self.stages[own]) {
-                        self.stages[own] = to;
-                    }
+                let accepts = matches!(what, What::Accept);
+                let to = if accepts { Stage::In } else { Stage::Out };
+                for own in account(who) {
+                    self.stages[own] = if invited(self.stages[own]) {
+                        to
+                    } else {
+                        self.stages[own]
+                    };
                 }
             }
             What::Leave => {
                 self.stale_below.push(self.epoch);
-                for own in account {
-                    if self.leaves[own] {
-                        (self.stages[own], self.asked[own]) = (Stage::Out, true);
-                    }
+                for own in account(who)
+                    .filter(|own| self.leaves[*own])
+                    .collect::<Vec<_>>()
+                {
+                    (self.stages[own], self.asked[own]) = (Stage::Out, true);
                 }
             }
             What::BadControl | What::Unreadable => {}
         }
+        Outcome::Applied(Sequence(self.sequence))
     }
+}
 
-    fn account(&self, who: usize) -> impl Iterator<Item = usize> + use<> {
-        (0..4).filter(move |other| ACCOUNT[*other] == ACCOUNT[who])
-    }
+fn account(who: usize) -> impl Iterator<Item = usize> {
+    (0..4).filter(move |other| ACCOUNT[*other] == ACCOUNT[who])
+}
 
-    fn others(&self, who: usize) -> Vec<Stage> {
-        let other = |of: &usize| ACCOUNT[*of] != ACCOUNT[who] && self.stages[*of] != Stage::Out;
-        (0..4).filter(other).map(|of| self.stages[of]).collect()
-    }
+fn own_or_owner(who: usize, whom: usize) -> bool {
+    who == 0 || ACCOUNT[who] == ACCOUNT[whom]
 }

@@ -8,7 +8,8 @@ use xchat_fanout::domain::{Conversation, Effects, Record, fold};
 use xchat_types::{ControlHash, Epoch, HeadHash, Outcome, RecordKind, Sequence};
 
 use crate::{
-    model::{Meaning, Model},
+    meaning::Meaning,
+    model::Model,
     script::{Act, acts, full, records},
     world::{CONVERSATION, World},
 };
@@ -79,9 +80,10 @@ fn play(acts: &[Act]) -> World {
     let mut ledger = Ledger::new();
     let mut said: Vec<(bytes::Bytes, Meaning)> = Vec::new();
     for act in acts {
-        let made = match act {
-            Act::Again { back } => said.iter().rev().nth(*back).cloned().into_iter().collect(),
-            _ => records(&mut world, act),
+        let made = if let Act::Again { back } = act {
+            said.iter().rev().nth(*back).cloned().into_iter().collect()
+        } else {
+            records(&mut world, act)
         };
         for (bytes, meaning) in made {
             let expected = model.fold(&meaning);

@@ -8,7 +8,7 @@ use xchat_fanout::domain::{Logged, Record};
 use xchat_types::{Bucket, ControlKind, ConversationId, Epoch, outcome::digest_prefix};
 
 use crate::{
-    model::{Meaning, What},
+    meaning::{Meaning, What},
     person::{DAY, Spot},
     world::World,
 };
@@ -243,18 +243,12 @@ pub(crate) fn short() -> Vec<Act> {
 pub(crate) fn play(id: ConversationId, acts: &[Act]) -> Vec<Logged> {
     let mut world = World::of(id);
     for act in acts {
-        let made: Vec<Bytes> = match act {
-            Act::Again { back } => {
-                let earlier = world.log.iter().rev().nth(*back);
-                earlier
-                    .map(|logged| logged.bytes.clone())
-                    .into_iter()
-                    .collect()
-            }
-            _ => records(&mut world, act)
-                .into_iter()
-                .map(|(bytes, _)| bytes)
-                .collect(),
+        let made: Vec<Bytes> = if let Act::Again { back } = act {
+            let earlier = world.log.iter().rev().nth(*back);
+            earlier.iter().map(|logged| logged.bytes.clone()).collect()
+        } else {
+            let made = records(&mut world, act).into_iter();
+            made.map(|(bytes, _)| bytes).collect()
         };
         for bytes in made {
             world.append(bytes);
@@ -330,11 +324,8 @@ fn spoken(world: &World, said: &Say) -> (Bytes, Meaning) {
         record.payload = Bytes::new();
         record.payload_expired = true;
     }
-    let what = What::Say {
-        epoch: record.header.epoch.0,
-        size: record.payload.len(),
-        expired: said.expired,
-    };
+    let (epoch, size) = (record.header.epoch.0, record.payload.len());
+    let what = What::Say(epoch, size, said.expired);
     meant(world, &record, said.who, what)
 }
 
@@ -357,11 +348,7 @@ fn committed(
             .filter(|(adds, _)| *adds == adding)
             .map(|(_, whom)| whom)
     };
-    let what = What::Commit {
-        epoch: record.header.epoch.0,
-        adds: whom(true),
-        removes: whom(false),
-    };
+    let what = What::Commit(record.header.epoch.0, whom(true), whom(false));
     Some(meant(world, &record, who, what))
 }
 

@@ -52,8 +52,9 @@ impl World {
         }
     }
 
-    /// A group of so many people, one device each, added by the first in one commit; all accept.
-    pub(crate) fn crowd(size: u8, joins: bool) -> Self {
+    /// A group of so many people, one device each, added by the first in one commit; so many of
+    /// them accept.
+    pub(crate) fn crowd(size: u8, accepting: usize, joins: bool) -> Self {
         let mut world = Self::new();
         world.joins = joins;
         world.people = (0..size)
@@ -71,7 +72,7 @@ impl World {
         let spot = world.spot(0);
         let added = world.people[0].commit(spot, &change).unwrap();
         world.append(added.encode());
-        for who in 1..world.people.len() {
+        for who in 1..=accepting {
             let accept = world.people[who].control(world.spot(who), ControlKind::Accept);
             world.append(accept.encode());
         }
