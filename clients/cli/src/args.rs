@@ -113,8 +113,9 @@ pub(crate) struct Whom {
 pub(crate) struct Send {
     /// A username, an account id (xchat1…) or a contact link.
     pub(crate) to: String,
-    /// What to say; several words need no quotes, and a single - reads standard input.
-    #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
+    /// What to say; several words need no quotes, and a single - reads standard input. Text that
+    /// begins with a hyphen comes after `--`.
+    #[arg(required = true)]
     pub(crate) text: Vec<String>,
 }
 

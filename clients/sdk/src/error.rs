@@ -113,7 +113,7 @@ impl Error {
                     .to_owned()
             }
             Self::ProfileDamaged(_) | Self::Storage(_) => {
-                "restore the profile's folder from a backup of it that is newer than its last use"
+                "restore the profile's folder from a backup that was made after its last use"
                     .to_owned()
             }
             Self::ProfileVersion(_) => "use that version, or a newer one".to_owned(),

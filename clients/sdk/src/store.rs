@@ -303,7 +303,7 @@ fn with_key(key: &RowKey, value: &[u8]) -> Zeroizing<Vec<u8>> {
 fn open_error(path: &Path, error: redb::DatabaseError) -> Error {
     if let redb::DatabaseError::Storage(StorageError::Io(error)) = error {
         return if is_damage(&error) {
-            Error::ProfileDamaged(error.to_string())
+            Error::ProfileDamaged("its file is cut short, or something else".to_owned())
         } else {
             Error::io(path, error)
         };

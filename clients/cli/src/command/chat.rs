@@ -43,9 +43,9 @@ struct Chat {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     GoOn,
-    /// `/quit` or Ctrl-C: at once, for what waits is kept.
-    Quit,
-    /// The input ended: when everything that can be sent is.
+    /// Ctrl-C: at once, for what waits is kept.
+    Stop,
+    /// `/quit`, or the end of the input: when everything that can be sent is.
     Finish,
 }
 
@@ -131,22 +131,26 @@ impl Chat {
             let next = tokio::select! {
                 line = typed.recv() => self.typed(line).await?,
                 heard = self.session.next() => self.heard(heard?).await?,
-                _ = tokio::signal::ctrl_c() => Next::Quit,
+                _ = tokio::signal::ctrl_c() => Next::Stop,
             };
             match next {
                 Next::GoOn => {}
-                Next::Quit => return Ok(()),
+                Next::Stop => return Ok(()),
                 Next::Finish => return self.finish().await,
             }
         }
     }
 
-    /// The input has ended: what can be sent is, then the chat ends.
+    /// What can be sent is, unless Ctrl-C comes first; then the chat ends.
     async fn finish(&mut self) -> Result<(), Failure> {
+        if self.away {
+            return Ok(());
+        }
         let mut events = Vec::new();
-        self.session
-            .settle(|event| events.push(event.clone()))
-            .await?;
+        tokio::select! {
+            reach = self.session.settle(|event| events.push(event.clone())) => { reach?; }
+            _ = tokio::signal::ctrl_c() => {}
+        }
         for event in events {
             self.happened(&event).await?;
         }
@@ -155,8 +159,7 @@ impl Chat {
 
     async fn typed(&mut self, typed: Option<Typed>) -> Result<Next, Failure> {
         match typed {
-            None => return Ok(Next::Finish),
-            Some(Typed::Quit) => return Ok(Next::Quit),
+            None | Some(Typed::Quit) => return Ok(Next::Finish),
             Some(Typed::Nothing) => {}
             Some(Typed::Help) => {
                 self.shown.state(

@@ -31,6 +31,29 @@ fn every_command_prints_the_documented_objects() {
 }
 
 #[test]
+fn flags_are_read_wherever_they_stand_and_text_may_look_like_one() {
+    let house = House::start();
+    let home = house.home_of(&["alice", "bob"]);
+    let run = home.fine(&["send", "bob", "hello", "--json", "--profile", "alice"]);
+    assert!(run.out.starts_with("{\"conversation\":"), "{run:?}");
+    let run = home.run(&[
+        "--profile",
+        "alice",
+        "send",
+        "bob",
+        "--",
+        "--json",
+        "-",
+        "-5",
+    ]);
+    assert_eq!(run.code, 75, "{run:?}");
+    home.fine(&["--profile", "bob", "accept", "alice"]);
+    home.fine(&["--profile", "alice", "sync"]);
+    let out = home.fine(&["--profile", "bob", "history", "alice"]).out;
+    assert!(out.contains("alice: --json - -5\n"), "{out}");
+}
+
+#[test]
 fn what_is_printed_for_programs_is_one_object_a_line() {
     let house = House::start();
     let home = house.home_of(&["alice", "bob"]);

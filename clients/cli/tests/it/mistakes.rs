@@ -173,6 +173,21 @@ fn a_home_that_can_not_be_written() {
 }
 
 #[test]
+fn a_disk_that_is_full() {
+    let house = House::start();
+    let home = house.home();
+    let folder = home.path().join("alice");
+    fs::create_dir(&folder).unwrap();
+    // The first file that is written lies on a device that has no room.
+    std::os::unix::fs::symlink("/dev/full", folder.join("server.part")).unwrap();
+    let mut golden = Golden::new("disk_full", &home, &[&house]);
+    golden.run(&["register", "alice"], 74);
+    golden.check();
+    // What was in the way is gone with the failed attempt: now there is room.
+    home.fine(&["register", "alice"]);
+}
+
+#[test]
 fn two_processes_on_one_profile() {
     let house = House::start();
     let home = house.home_of(&["alice", "bob"]);
