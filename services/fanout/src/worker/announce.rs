@@ -45,6 +45,9 @@ struct Pending {
     unpushed: Vec<(Arc<Announcement>, BTreeSet<DeviceId>)>,
 }
 
+/// Presence takes no more.
+const LOOKED_UP_AT_ONCE: usize = 10_000;
+
 type Routes = HashMap<DeviceId, Route>;
 
 impl Announcer {
@@ -136,20 +139,17 @@ impl Announcer {
 
     /// Hints: where they can't be read, marks alone must do.
     async fn routes(&self, devices: &BTreeSet<DeviceId>) -> Routes {
-        if devices.is_empty() {
-            return Routes::new();
-        }
         let devices: Vec<_> = devices.iter().copied().collect();
-        match self.routing.lookup(&devices).await {
-            Ok(routes) => routes
-                .into_iter()
-                .map(|route| (route.device, route))
-                .collect(),
-            Err(cause) => {
-                tracing::warn!(%cause, "routes can't be read: devices will find their marks");
-                Routes::new()
+        let mut routes = Routes::new();
+        for devices in devices.chunks(LOOKED_UP_AT_ONCE) {
+            match self.routing.lookup(devices).await {
+                Ok(found) => routes.extend(found.into_iter().map(|route| (route.device, route))),
+                Err(cause) => {
+                    tracing::warn!(%cause, "routes can't be read: devices will find their marks");
+                }
             }
         }
+        routes
     }
 
     /// One batch a gateway, in the order of the fold; to all, or only to some devices.

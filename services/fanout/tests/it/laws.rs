@@ -20,7 +20,7 @@ use xchat_types::{
 
 use crate::{
     person::{DAY, Person},
-    rig::{Rig, assert_same, conversation, reference},
+    rig::{Rig, Table, assert_same, conversation, reference},
     script::{Act, commit, control, play, say, short},
     stepping::Stepping,
     world::{CONVERSATION, START, World},
@@ -49,7 +49,7 @@ async fn a_mutation_that_one_replica_holds_is_written_again_before_the_fold_goes
             ahead.worker().drain(false).await;
             mutation::of(CONVERSATION, &head(&ahead.store, CONVERSATION)).unwrap()
         };
-        for seed in 0..4 {
+        for seed in 0..6 {
             let rig = Rig::new(&records[..folded]);
             rig.worker().drain(true).await;
             rig.append(&records[folded..]);
@@ -59,6 +59,14 @@ async fn a_mutation_that_one_replica_holds_is_written_again_before_the_fold_goes
                 narrow_quorum: true,
                 ..Faults::none()
             });
+            // A new worker for each record: what it knows it has read.
+            rig.log.set_faults(Faults {
+                pages_of_one: true,
+                ..Faults::none()
+            });
+            for _ in folded..records.len() {
+                rig.worker().turn(true).await;
+            }
             rig.worker().drain(false).await;
             assert_same(
                 &rig.table(),
@@ -102,6 +110,27 @@ async fn what_a_head_names_is_there_before_the_head() {
         *seen.lock().unwrap(),
         head(&rig.store, CONVERSATION).sequence.0
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_are_reminded_of_records_whose_recent_rows_are_gone_with_their_day() {
+    let acts = [Act::Genesis { who: 0 }, commit(0, Some((true, 1))), say(0)];
+    let rig = Rig::new(&play(CONVERSATION, &acts));
+    let mut dying = rig.worker();
+    dying.step.fold(Duration::ZERO).await.unwrap();
+    drop(dying);
+    let marks = |table: &Table| {
+        let marks = table
+            .iter()
+            .filter(|(key, _)| matches!(key, CellKey::Mark(..)));
+        marks
+            .map(|(_, (sequence, _))| *sequence)
+            .collect::<Vec<_>>()
+    };
+    assert!(marks(&rig.table()).is_empty(), "it died before its marks");
+    rig.clock.advance(26 * 3_600_000);
+    rig.worker().drain(true).await;
+    assert_eq!(marks(&rig.table()), [3, 3], "both are told of the head");
 }
 
 #[tokio::test(start_paused = true)]
