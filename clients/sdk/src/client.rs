@@ -148,11 +148,6 @@ impl Client {
         Ticket(*rt::random())
     }
 
-    /// A fresh phrase for one account.
-    pub fn phrase() -> xchat_crypto::Phrase {
-        xchat_crypto::Phrase::from_entropy(*rt::random())
-    }
-
     /// Stores a text to be sent exactly once, now or when the server is there.
     pub async fn send(&self, to: Recipient, text: String) -> Result<Ticket, Error> {
         let ticket = Self::ticket();
