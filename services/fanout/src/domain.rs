@@ -11,7 +11,7 @@
 //! - [`decide`]: one decision a record, by the laws of counters, epochs, consent and the judge.
 //! - [`settle`]: the decision becomes the next state, under one stamp.
 //! - [`effects`]: what the outside sees of it, computed from what is kept, so that a worker that
-//!   skips a decision can still carry out its effects ([`replay`]).
+//!   skips a decision can still carry out its effects ([`mod@replay`]).
 
 pub mod conversation;
 pub mod decide;
