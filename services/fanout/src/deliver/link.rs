@@ -154,7 +154,7 @@ impl Link {
         if items.is_empty() {
             return;
         }
-        match self.send(items.clone()).await {
+        match self.send_again(&items).await {
             Ok(()) => self.breaker.succeeded(),
             Err(cause) => {
                 tracing::warn!(%cause, "a batch to a gateway was lost: its devices resync");
@@ -162,6 +162,19 @@ impl Link {
                 self.lost.note(&items);
                 self.breaker.failed(Instant::now());
             }
+        }
+    }
+
+    /// A stream that has stood for a while may have ended with its connection's age: that alone
+    /// loses nothing.
+    async fn send_again(&mut self, items: &[DeliverItem]) -> Result<(), LinkError> {
+        let stood = self.stream.is_some();
+        match self.send(items.to_vec()).await {
+            Err(LinkError::Status(_) | LinkError::Ended) if stood => {
+                self.stream = None;
+                self.send(items.to_vec()).await
+            }
+            sent => sent,
         }
     }
 

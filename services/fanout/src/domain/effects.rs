@@ -132,7 +132,7 @@ impl Effects {
             obsolete: None,
             audience: Vec::new(),
             marked: None,
-            told: from.told(),
+            told: None,
         };
         if let (Some(envelope), Some(record)) = (&effects.envelope, from.record) {
             let there = !envelope.parked && !record.is_tombstone(from.logged.appended_at);
@@ -149,6 +149,7 @@ impl Effects {
             let few = effects.audience.len() <= MARKED_DEVICES;
             effects.marked = few.then_some(envelope.sequence);
         }
+        effects.told = from.told(&effects.audience);
         effects
     }
 
@@ -190,11 +191,15 @@ impl Sources<'_> {
         digest_of(self.logged, self.record)
     }
 
-    /// The sender's own stub tells that a record was applied; everything else is told.
-    fn told(&self) -> Option<Told> {
+    /// The sender's own stub tells that a record was applied, in its place in the order. Everything
+    /// else is told, also an applied record that its sender is no more delivered: a `decline`.
+    fn told(&self, audience: &[DeviceId]) -> Option<Told> {
         let record = self.record?;
-        (!matches!(self.recent.outcome, Outcome::Applied(_))).then(|| Told {
-            device: record.header.sender,
+        let sender = record.header.sender;
+        let applied = matches!(self.recent.outcome, Outcome::Applied(_));
+        let stub = applied && audience.contains(&sender);
+        (!stub).then(|| Told {
+            device: sender,
             counter: record.header.counter,
             outcome: self.recent.outcome.clone(),
             digest_prefix: digest_prefix(&record.digest),

@@ -32,6 +32,9 @@ use xchat_types::{ConversationId, DeviceId, Epoch, Incarnation, Sequence, Welcom
 
 use crate::world::START;
 
+/// What has not come by then does not come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 pub(crate) const GATEWAY: &str = "gateway-1";
 
 /// What a gateway was pushed: device and push, in order.
@@ -107,6 +110,11 @@ impl Gateway {
 
     /// Waits for a push to a device that is as wanted.
     pub(crate) async fn wait(&self, device: DeviceId, wanted: impl Fn(&Push) -> bool) -> Push {
+        let found = tokio::time::timeout(PATIENCE, self.find(device, wanted)).await;
+        found.expect("the push comes")
+    }
+
+    async fn find(&self, device: DeviceId, wanted: impl Fn(&Push) -> bool) -> Push {
         loop {
             let came = self.came.notified();
             tokio::pin!(came);
@@ -327,19 +335,23 @@ impl House {
             .map_err(|status| failure(&status).reason())
     }
 
-    /// Pulls until the device has everything up to a sequence.
+    /// Waits until the device can pull everything up to a sequence.
     pub(crate) async fn wait_for(
         &mut self,
         device: DeviceId,
         conversation: ConversationId,
         sequence: u64,
     ) {
-        while self
-            .pull(device, conversation, 0)
-            .await
-            .is_ok_and(|pulled| pulled.head_sequence < sequence)
-            || self.pull(device, conversation, 0).await.is_err()
-        {
+        let patience = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let pulled = self.pull(device, conversation, 0).await;
+            if pulled.is_ok_and(|pulled| pulled.head_sequence >= sequence) {
+                return;
+            }
+            assert!(
+                tokio::time::Instant::now() < patience,
+                "{sequence} is folded"
+            );
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
     }

@@ -337,6 +337,29 @@ fn an_invited_device_gets_one_envelope_and_nothing_more_until_it_accepts() {
 }
 
 #[test]
+fn who_declines_is_told_so_for_no_stub_reaches_it_any_more() {
+    let mut world = World::new();
+    let acts = [
+        Act::Genesis { who: 0 },
+        commit(0, Some((true, 1))),
+        say(0),
+        control(1, ControlKind::Decline),
+    ];
+    let mut last = None;
+    for act in &acts {
+        for (bytes, _) in crate::script::records(&mut world, act) {
+            last = Some(world.append(bytes));
+        }
+    }
+    let (outcome, effects) = last.unwrap();
+    let bob = world.people[1].id();
+    assert_eq!(outcome, Outcome::Applied(Sequence(4)));
+    assert!(!effects.audience.contains(&bob));
+    let told = effects.told.unwrap();
+    assert_eq!((told.device, told.outcome), (bob, outcome));
+}
+
+#[test]
 fn group_states_that_nothing_needs_are_deleted_31_days_after_a_newer_snapshot() {
     let mut world = World::new();
     world.now = START.saturating_sub(40 * DAY);
