@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use xchat_crypto::envelope::{HeadLink, head_hash};
 use xchat_mls::ControlEffect;
 use xchat_types::{
-    ControlKind, DeviceId, HeadHash, Outcome, RefuseReason, Sequence, Stamp, outcome::digest_prefix,
+    ControlKind, DeviceId, HeadHash, Incarnation, Outcome, RefuseReason, Sequence,
+    outcome::digest_prefix,
 };
 
 use super::{
@@ -85,7 +86,7 @@ fn apply(
     let at = before.next();
     match change {
         Change::Born(born) => {
-            let group = GroupHead::born(born_incarnation(), logged.appended_at);
+            let group = GroupHead::born(Incarnation(0), logged.appended_at);
             conversation.head.group = Some(group);
             conversation.group = Some(born.snapshot.clone());
             recent.previous_head_hash = Some(conversation.head.hash);
@@ -108,10 +109,6 @@ fn apply(
         }
     }
     Ok(())
-}
-
-const fn born_incarnation() -> xchat_types::Incarnation {
-    xchat_types::Incarnation(0)
 }
 
 fn commit_group(
@@ -247,7 +244,7 @@ fn close(
         .filter_map(|device| Some((*device, conversation.members.get(device)?.clone())))
         .collect();
     let head = &mut conversation.head;
-    head.stamp = Stamp(recent.stamp.0);
+    head.stamp = recent.stamp;
     head.checkpoint = Some(logged.place);
     head.redo = Some(Redo {
         sender,

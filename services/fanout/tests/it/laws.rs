@@ -20,7 +20,7 @@ use xchat_types::{
 
 use crate::{
     person::{DAY, Person},
-    rig::{Rig, Table, assert_same, conversation, reference},
+    rig::{Rig, Table, assert_same, reference},
     script::{Act, commit, control, play, say, short},
     stepping::Stepping,
     world::{CONVERSATION, START, World},
@@ -437,5 +437,4 @@ async fn counters_are_gapless_whichever_worker_folds_them() {
         assert_eq!(counters, (1..=sender.last.0).collect::<Vec<_>>());
     }
     assert_eq!(view.senders.len(), 2);
-    assert_eq!(conversation(0xc0), CONVERSATION);
 }

@@ -8,7 +8,7 @@ use xchat_ports::{EventLog as _, ambient::random};
 use xchat_types::Offset;
 
 use crate::{
-    rig::{Rig, assert_same, conversation, faults, reference, two_conversations},
+    rig::{Rig, assert_same, conversation, reference, two_conversations},
     script::{full, play, short},
     stepping::Stepping,
 };
@@ -153,8 +153,8 @@ async fn engines_that_refuse_forget_and_tear_only_cost_time() {
     let expected = reference(&records).await;
     for seed in 0..20 {
         let rig = Rig::new(&records);
-        rig.log.set_faults(faults(seed));
-        rig.store.set_faults(faults(seed + 1_000));
+        rig.log.set_faults(Faults::nasty(seed));
+        rig.store.set_faults(Faults::nasty(seed + 1_000));
         let mut worker = rig.worker();
         for _ in 0..30 {
             worker.turn(true).await;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use xchat_adapter_memory::{
-    CellKey, Faults, ManualClock, MemoryEventLog, MemoryMessageStore, MemoryRouting,
+    CellKey, ManualClock, MemoryEventLog, MemoryMessageStore, MemoryRouting,
 };
 use xchat_fanout::{
     deliver::Deliverer,
@@ -181,8 +181,4 @@ pub(crate) fn assert_same(found: &Table, expected: &Table, what: &str) {
         .chain(expected.keys().filter(|key| !found.contains_key(key)))
         .collect();
     assert!(differing.is_empty(), "{what}: {differing:?} differ");
-}
-
-pub(crate) fn faults(seed: u64) -> Faults {
-    Faults::nasty(seed)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use xchat_crypto::envelope::{HeadLink, head_hash, head_hash_start};
 use xchat_fanout::domain::Record;
 use xchat_mls::{ControlState, RatchetTreeBytes, WelcomeBytes, control_hash};
-use xchat_ports::{Clock as _, EventLog, message_store::OnceRow};
+use xchat_ports::{EventLog, message_store::OnceRow};
 use xchat_proto::{
     client::{DeliveredRecord, Withheld, delivered_record::Content},
     common::Reason,
@@ -377,7 +377,6 @@ async fn nothing_is_taken_while_records_wait_too_long_or_the_lag_is_unknown() {
     assert!(guard.check(PartitionId(0)).is_ok());
     tokio::time::advance(minute * 2).await;
     assert!(guard.check(PartitionId(0)).is_err(), "unknown for too long");
-    assert!(clock.now() > Millis(0));
 }
 
 #[tokio::test]
