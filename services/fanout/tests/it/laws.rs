@@ -113,6 +113,20 @@ async fn what_a_head_names_is_there_before_the_head() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_offset_waits_for_the_marks_of_its_records() {
+    let records = history();
+    let rig = Rig::new(&records);
+    let mut worker = rig.worker();
+    worker.step.fold(Duration::ZERO).await.unwrap();
+    worker.committer.commit().await.unwrap();
+    assert_eq!(rig.log.committed(PARTITION).await.unwrap(), None);
+    worker.step.flush().await.unwrap();
+    worker.committer.commit().await.unwrap();
+    let end = Offset(records.len() as u64);
+    assert_eq!(rig.log.committed(PARTITION).await.unwrap(), Some(end));
+}
+
+#[tokio::test(start_paused = true)]
 async fn members_are_reminded_of_records_whose_recent_rows_are_gone_with_their_day() {
     let acts = [Act::Genesis { who: 0 }, commit(0, Some((true, 1))), say(0)];
     let rig = Rig::new(&play(CONVERSATION, &acts));
