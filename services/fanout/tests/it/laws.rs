@@ -402,7 +402,12 @@ async fn a_payload_whose_bucket_ended_an_hour_before_the_append_leaves_its_heade
         let ended = world.now.saturating_sub(minutes * 60_000);
         let bucket = Bucket::assign(ended, ended, 1_000);
         let said = world.people[0].say(world.spot(0), 9, bucket);
-        world.append(said.encode());
+        let (_, effects) = world.append(said.encode());
+        assert_eq!(
+            effects.payload.is_some(),
+            minutes == 59,
+            "ended {minutes} minutes ago"
+        );
     }
     let rig = Rig::new(&world.log);
     rig.clock.set(*START);
