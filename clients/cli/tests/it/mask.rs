@@ -13,7 +13,13 @@ pub(crate) fn mask(text: &str, home: &Home, houses: &[&House]) -> String {
     for (before, after) in [(" ms", "N"), (" rows", "N")] {
         text = number_before(&text, before, after);
     }
-    text = number_after(&text, "by process ");
+    for (before, after) in [
+        ("by process ", "PID"),
+        ("file_len=", "N"),
+        ("layout_len=", "N"),
+    ] {
+        text = number_after(&text, before, after);
+    }
     words(&text)
 }
 
@@ -111,11 +117,11 @@ fn number_before(text: &str, unit: &str, name: &str) -> String {
     masked + rest
 }
 
-fn number_after(text: &str, before: &str) -> String {
+fn number_after(text: &str, before: &str, name: &str) -> String {
     let mut parts = text.split(before);
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |masked, part| {
         let part = part.trim_start_matches(|c: char| c.is_ascii_digit());
-        format!("{masked}{before}PID{part}")
+        format!("{masked}{before}{name}{part}")
     })
 }

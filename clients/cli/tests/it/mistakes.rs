@@ -141,6 +141,8 @@ fn a_clock_that_is_off_by_a_day_stops_sending_and_loses_nothing() {
     let home = house.home_of(&["alice", "bob"]);
     home.fine(&["--profile", "alice", "send", "bob", "hello"]);
     home.fine(&["--profile", "bob", "accept", "alice"]);
+    // Alice has heard of it before anything else happens.
+    home.fine(&["--profile", "alice", "sync"]);
     let shifted = |arguments: &[&str]| {
         let mut command = Command::new("faketime");
         command.args(["-m", "-f", "+1d", env!("CARGO_BIN_EXE_xchat")]);

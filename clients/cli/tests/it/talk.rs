@@ -106,6 +106,8 @@ fn pages_of_a_history_meet_without_gap_or_overlap() {
     let home = house.home_of(&["alice", "bob"]);
     home.fine(&["--profile", "alice", "send", "bob", "hello"]);
     home.fine(&["--profile", "bob", "accept", "alice"]);
+    // Alice has heard of it before anything else happens.
+    home.fine(&["--profile", "alice", "sync"]);
     let mut chat = home.chat("alice", "bob");
     for number in 0..10 {
         chat.type_line(&format!("line {number}"));
