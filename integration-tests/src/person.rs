@@ -169,6 +169,18 @@ impl Person {
         .await;
     }
 
+    /// Waits until a text of a peer is in the history: its event may have come to a client that
+    /// was ended before anybody read it.
+    pub async fn has(&mut self, peer: &Person, text: &str) {
+        let history = self.history(peer).await;
+        if !history
+            .iter()
+            .any(|message| message.row.text().as_deref() == Some(text))
+        {
+            self.received(text).await;
+        }
+    }
+
     /// Waits for an event, keeping the others.
     pub async fn expect<T: Debug>(
         &mut self,

@@ -53,8 +53,8 @@ async fn a_thousand_each_way(shape: Shape) {
         }
     }
     for n in [0, 249] {
-        alice.received(&format!("b3-{n}")).await;
-        bob.received(&format!("a3-{n}")).await;
+        alice.has(&bob, &format!("b3-{n}")).await;
+        bob.has(&alice, &format!("a3-{n}")).await;
     }
     let transcript = alice.transcript(&bob).await;
     assert_eq!(transcript, bob.transcript(&alice).await, "equal histories");
