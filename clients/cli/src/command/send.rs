@@ -11,7 +11,7 @@ use crate::{
     json,
     peer::Peer,
     reasons,
-    session::{Session, why_held},
+    session::{Reach, Session, why_held},
 };
 
 /// Longer than any text may be: enough to be told so.
@@ -70,7 +70,11 @@ pub(crate) async fn run(args: Send, mut session: Session) -> Result<Exit, Failur
         return refuse(&session, &peer, &fate, reason);
     }
     session.connect()?;
-    let reach = session.settle(|event| fate.hear(event, ticket)).await?;
+    let mut reach = session.settle(|event| fate.hear(event, ticket)).await?;
+    if fate.applied.is_none() && fate.refused.is_none() && reach == Reach::Done(()) {
+        // What it waits for may have happened a moment ago.
+        reach = session.gather(|event| fate.hear(event, ticket)).await?;
+    }
     if let Some(reason) = fate.refused {
         return refuse(&session, &peer, &fate, reason);
     }

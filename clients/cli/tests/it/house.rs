@@ -4,6 +4,7 @@ use std::{
     io::Write as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -36,6 +37,8 @@ impl House {
         config.identity.proof_target_bits = 0;
         config.gateway.message_burst = 100_000;
         config.gateway.handshake_burst = 100_000;
+        // Well below the pause for which a client stays to hear more.
+        config.fanout.mark_interval.0 = Duration::from_millis(20);
         change(&mut config);
         let mut house = Self {
             runtime: tokio::runtime::Builder::new_multi_thread()

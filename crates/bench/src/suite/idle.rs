@@ -17,6 +17,10 @@ use crate::{
     statistics::Spread,
 };
 
+/// Two seconds apart, readings of a machine on which nothing else happens differ by less.
+const SETTLED_BYTES: u64 = 256 << 10;
+const READINGS: usize = 10;
+
 /// One round of both.
 #[derive(Debug)]
 struct Round {
@@ -27,14 +31,20 @@ struct Round {
 }
 
 pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
+    let count = scale.rounds.min(3);
+    // Before the server's sockets come and go: the kernel frees theirs late, and memory, unlike
+    // time, does not drift.
+    let mut floors = Vec::new();
+    for _ in 0..count {
+        floors.push(floor(scale).await?);
+    }
     let mut house = House::start(&scale.server, scale.folder.as_deref())?;
     // Signed up once; only logins are repeated.
     let mut people: Vec<Person> = Vec::new();
     let members = people::arrive(house.address(), people::make(scale.sockets)?, true).await?;
     people.extend(members.into_iter().map(|member| member.person));
     let mut rounds = Vec::new();
-    for _ in 0..scale.rounds.min(3) {
-        let (kernel, floor_user) = floor(scale).await?;
+    for (kernel, floor_user) in floors {
         house.restart()?;
         let (back, server, server_cpu) = server(scale, &house, people).await?;
         people = back;
@@ -52,16 +62,29 @@ pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
 /// Bytes a socket: of the kernel for one end, and of the process that holds it.
 async fn floor(scale: &Scale) -> Result<(f64, f64)> {
     let floor = Floor::start(None)?;
-    let (kernel, user) = (process::kernel_memory()?, floor.process.memory()?);
+    let (kernel, user) = (settled_kernel_memory().await?, floor.process.memory()?);
     let mut sockets = Vec::with_capacity(scale.sockets);
     for _ in 0..scale.sockets {
         sockets.push(TcpStream::connect(floor.address).await?);
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
     let count = usize_to_f64(scale.sockets);
     // Both ends are on this machine.
-    let kernel = difference(kernel, process::kernel_memory()?) / count / 2.0;
+    let kernel = difference(kernel, settled_kernel_memory().await?) / count / 2.0;
     Ok((kernel, difference(user, floor.process.memory()?) / count))
+}
+
+/// What the kernel holds once it has freed what it frees late.
+async fn settled_kernel_memory() -> Result<u64> {
+    let mut before = process::kernel_memory()?;
+    for _ in 0..READINGS {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = process::kernel_memory()?;
+        if now.abs_diff(before) < SETTLED_BYTES {
+            break;
+        }
+        before = now;
+    }
+    process::kernel_memory()
 }
 
 /// Bytes a socket, and CPU microseconds a socket and second while idle.
