@@ -15,6 +15,7 @@
 )]
 
 pub mod directory_store;
+pub mod engine;
 pub mod event_log;
 pub mod message_store;
 pub mod routing;
