@@ -22,7 +22,7 @@ use tower::ServiceExt;
 pub use public::{PublicConfig, TlsFiles};
 pub use tls::{TlsError, load_tls};
 
-use crate::Tasks;
+use crate::{BoxError, Tasks};
 
 /// From the first byte of a request to the end of its headers; the same for a TLS handshake.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,7 +60,7 @@ struct Accept {
 }
 
 impl Accept {
-    async fn run(self) -> anyhow::Result<()> {
+    async fn run(self) -> Result<(), BoxError> {
         let stop = self.tasks.soft().clone();
         while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
             match accepted {

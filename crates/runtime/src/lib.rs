@@ -19,4 +19,4 @@ pub mod telemetry;
 pub use config::{Mistakes, Section};
 pub use service::{Drain, Health, ServiceParts, Worker};
 pub use status::{Code, ServiceError};
-pub use tasks::{Death, Tasks};
+pub use tasks::{BoxError, Death, Tasks};

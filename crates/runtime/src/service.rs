@@ -5,6 +5,8 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::BoxError;
+
 /// A future that a worker or a drain hook is made of.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
@@ -36,7 +38,7 @@ impl ServiceParts {
     }
 }
 
-type Run = Box<dyn FnOnce(CancellationToken) -> BoxFuture<anyhow::Result<()>> + Send>;
+type Run = Box<dyn FnOnce(CancellationToken) -> BoxFuture<Result<(), BoxError>> + Send>;
 
 /// A long-running task. One that ends with an error or a panic ends the process.
 pub struct Worker {
@@ -49,7 +51,7 @@ impl Worker {
     pub fn new<F, T>(name: &'static str, run: F) -> Self
     where
         F: FnOnce(CancellationToken) -> T + Send + 'static,
-        T: Future<Output = anyhow::Result<()>> + Send + 'static,
+        T: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
         Self {
             name,

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    error::Error,
     future::Future,
     panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
@@ -9,15 +10,17 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use thiserror::Error;
 use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 use tracing::Instrument;
 
+/// Why a worker can't go on: whatever it met, for a human to read.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
 /// The first worker that died.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("task {task} died: {cause}")]
 pub struct Death {
     pub task: &'static str,
@@ -54,13 +57,13 @@ impl Tasks {
     /// Spawns what the process cannot do without: an error or a panic in it stops the process.
     pub fn spawn<F>(&self, name: &'static str, future: F)
     where
-        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+        F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
         let tasks = self.clone();
         self.track(name, async move {
             let cause = match AssertUnwindSafe(future).catch_unwind().await {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) => format!("{error:#}"),
+                Ok(Err(error)) => with_sources(&*error),
                 Err(panic) => format!("panicked: {}", panic_message(&*panic)),
             };
             tasks.died(Death { task: name, cause });
@@ -138,6 +141,14 @@ impl Tasks {
         let _ = self.0.death.set(death);
         self.0.soft.cancel();
     }
+}
+
+/// An error and what caused it, outermost first.
+fn with_sources(error: &(dyn Error + 'static)) -> String {
+    let sources = std::iter::successors(error.source(), |error| (*error).source());
+    sources.fold(error.to_string(), |text, source| {
+        format!("{text}: {source}")
+    })
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

@@ -70,6 +70,8 @@ pub(crate) async fn rooms(
             let mut hello = u32::try_from(room)?.to_be_bytes().to_vec();
             hello.push(u8::from(seat == 0));
             stream.write_all(&frames::framed(&hello)).await?;
+            let seated = frames::read(&mut stream).await?;
+            anyhow::ensure!(seated.is_empty(), "the floor said something else");
             seats.push(FloorSeat {
                 stream,
                 body: vec![0x5A; bytes.max(8)],

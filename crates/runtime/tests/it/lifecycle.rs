@@ -55,12 +55,16 @@ async fn a_worker_that_panics_ends_the_process_with_its_name() {
     assert_eq!(death.to_string(), "task hasty died: panicked: on purpose");
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("at start")]
+struct AtStart(#[source] std::io::Error);
+
 #[tokio::test]
 async fn a_worker_that_fails_before_all_is_ready_ends_the_process() {
     let mut parts = ServiceParts::new("test");
     parts.health = Health::starting();
     parts.workers.push(Worker::new("broken", |_| async {
-        Err(anyhow::anyhow!("no luck").context("at start"))
+        Err(AtStart(std::io::Error::other("no luck")).into())
     }));
     let (_sender, signals) = signals();
     let death = run(plan(parts), signals, || panic!("never ready"))
