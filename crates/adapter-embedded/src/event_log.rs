@@ -12,6 +12,7 @@ mod gathering;
 mod header;
 mod identity;
 mod index;
+mod membership;
 mod opening;
 mod options;
 mod recovery;
@@ -33,7 +34,7 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, Semaphore, oneshot};
 use xchat_ports::{
     Clock, EventLog, PortError, PortResult, Rng,
-    event_log::{Append, Appended, Entry, Span},
+    event_log::{Append, Appended, Entry, Membership, Span},
 };
 use xchat_types::{LogId, Millis, Offset, PartitionId};
 
@@ -47,6 +48,7 @@ use self::{
     gathering::{Command, Request},
     identity::Identity,
     index::{Index, Location, Wanted},
+    membership::OnlyMember,
     segment::Segment,
 };
 use crate::{Checkpoints, OpenError, error::port_error, lock::FolderLock};
@@ -66,6 +68,8 @@ pub struct EmbeddedEventLog {
     room: Arc<Semaphore>,
     /// Which of the partitions asked for a read begins with, so that none starves.
     turn: AtomicUsize,
+    /// The right to own all partitions.
+    ownership: Arc<Semaphore>,
     writer: Mutex<Option<JoinHandle<()>>>,
     _lock: FolderLock,
 }
@@ -158,6 +162,7 @@ impl EmbeddedEventLog {
             commands,
             room: Arc::new(Semaphore::new(MAX_WAITING_KIB as usize)),
             turn: AtomicUsize::new(0),
+            ownership: Arc::new(Semaphore::new(1)),
             writer: Mutex::new(Some(thread)),
             _lock: lock,
         })
@@ -337,5 +342,13 @@ impl EventLog for EmbeddedEventLog {
         .await
         .map_err(PortError::unavailable)?
         .map_err(|error| port_error(&error))
+    }
+
+    async fn join(&self, _member: &str) -> PortResult<Box<dyn Membership>> {
+        let ownership = Arc::clone(&self.ownership);
+        Ok(Box::new(OnlyMember::new(
+            ownership,
+            self.identity.partitions,
+        )))
     }
 }

@@ -1,4 +1,6 @@
-//! A log in memory: gaps between offsets, doubled records, lost hints.
+//! A log in memory: gaps between offsets, doubled records, lost hints, owners that change.
+
+mod group;
 
 use std::{
     collections::BTreeMap,
@@ -10,9 +12,11 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use xchat_ports::{
     Clock, EventLog, PortResult,
-    event_log::{Append, Appended, Entry, Span},
+    event_log::{Append, Appended, Change, Entry, Membership, Span},
 };
 use xchat_types::{LogId, Millis, Offset, PartitionId};
+
+use self::group::{Group, MemberId};
 
 use crate::{
     Faults,
@@ -33,6 +37,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     appended: Notify,
+    group: Mutex<Group>,
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -68,6 +74,8 @@ impl MemoryEventLog {
                     logs: BTreeMap::new(),
                 }),
                 appended: Notify::new(),
+                group: Mutex::new(Group::new(partitions)),
+                changed: Notify::new(),
             }),
         }
     }
@@ -84,6 +92,21 @@ impl MemoryEventLog {
             .get(&partition)
             .map(|log| log.entries.values().cloned().collect())
             .unwrap_or_default()
+    }
+
+    /// A member sleeps past its session: others get its partitions, and it does not know.
+    pub fn pause_member(&self, name: &str) {
+        self.shared.change(|group| group.pause(name));
+    }
+
+    /// The member hears what it has lost, and takes part again.
+    pub fn wake_member(&self, name: &str) {
+        self.shared.change(|group| group.wake(name));
+    }
+
+    /// Wants every partition at another member.
+    pub fn rebalance(&self) {
+        self.shared.change(Group::rotate);
     }
 
     fn collect(
@@ -111,6 +134,66 @@ impl MemoryEventLog {
             }
         }
         Ok(found)
+    }
+}
+
+impl Shared {
+    fn change<T>(&self, change: impl FnOnce(&mut Group) -> T) -> T {
+        let answer = change(&mut lock(&self.group));
+        self.changed.notify_waiters();
+        answer
+    }
+}
+
+/// A member through its own handle.
+#[derive(Debug)]
+struct MemoryMembership {
+    id: MemberId,
+    shared: Arc<Shared>,
+}
+
+impl Drop for MemoryMembership {
+    fn drop(&mut self) {
+        self.shared.change(|group| group.leave(self.id));
+    }
+}
+
+#[async_trait]
+impl Membership for MemoryMembership {
+    async fn next(&mut self) -> PortResult<Change> {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let (fate, rebalances) = {
+                let dice = &mut lock(&self.shared.state).dice;
+                let rebalances = dice.faults.rebalances;
+                (dice.fate(), dice.chance(rebalances))
+            };
+            if fate != Fate::Done {
+                return Err(injected());
+            }
+            if rebalances {
+                self.shared.change(Group::rotate);
+            }
+            if let Some(change) = lock(&self.shared.group).next(self.id) {
+                return Ok(change);
+            }
+            changed.await;
+        }
+    }
+
+    async fn released(&mut self, partitions: &[PartitionId]) -> PortResult<()> {
+        let fate = lock(&self.shared.state).dice.fate();
+        if fate == Fate::Refused {
+            return Err(injected());
+        }
+        self.shared
+            .change(|group| group.released(self.id, partitions));
+        if fate == Fate::Unknown {
+            return Err(injected());
+        }
+        Ok(())
     }
 }
 
@@ -262,6 +345,16 @@ impl EventLog for MemoryEventLog {
             return Err(injected());
         }
         Ok(())
+    }
+
+    async fn join(&self, member: &str) -> PortResult<Box<dyn Membership>> {
+        if lock(&self.shared.state).dice.fate() != Fate::Done {
+            return Err(injected());
+        }
+        Ok(Box::new(MemoryMembership {
+            id: self.shared.change(|group| group.join(member)),
+            shared: Arc::clone(&self.shared),
+        }))
     }
 }
 

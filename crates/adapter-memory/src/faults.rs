@@ -17,6 +17,8 @@ pub struct Faults {
     pub gaps: u16,
     /// A commit hint is acknowledged and lost.
     pub lost_hints: u16,
+    /// A member that asks for changes causes some: every partition is to be another's.
+    pub rebalances: u16,
     /// Reads return one row or record at a time, however many are asked for.
     pub pages_of_one: bool,
     /// Acknowledged writes reach two replicas of three, and reads ask two.
@@ -31,6 +33,7 @@ impl Faults {
             unknown: 0,
             gaps: 0,
             lost_hints: 0,
+            rebalances: 0,
             pages_of_one: false,
             narrow_quorum: false,
         }
@@ -44,6 +47,7 @@ impl Faults {
             unknown: 50,
             gaps: 250,
             lost_hints: 300,
+            rebalances: 100,
             pages_of_one: true,
             narrow_quorum: true,
         }

@@ -41,6 +41,34 @@ pub struct Span {
     pub end: Offset,
 }
 
+/// How the partitions that a member owns change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The member owns these too.
+    Assigned(Vec<PartitionId>),
+    /// The member is to finish its work on these and to say so by [`Membership::released`]. Until
+    /// then, and for as long as the engine has patience, nobody else gets them.
+    Revoked(Vec<PartitionId>),
+    /// These are another's already: nothing more is to be done for them.
+    Lost(Vec<PartitionId>),
+}
+
+/// A reader among those that share the log's partitions.
+///
+/// Ownership saves double work and nothing else: a member that was taken for dead may go on for a
+/// while beside the new owner, and what it does must be harmless. Dropping it ends the membership;
+/// others get its partitions at once, or when the engine no longer expects it back.
+#[async_trait]
+pub trait Membership: Send + fmt::Debug {
+    /// Waits for the next change. Cancel-safe: a dropped call loses no change. After an error,
+    /// which changes nothing, it may be called again.
+    async fn next(&mut self) -> PortResult<Change>;
+
+    /// Gives revoked partitions away. Names that are not being revoked are ignored, so that an
+    /// unknown outcome may be asked for again.
+    async fn released(&mut self, partitions: &[PartitionId]) -> PortResult<()>;
+}
+
 /// A log of a fixed number of partitions.
 #[async_trait]
 pub trait EventLog: Send + Sync + fmt::Debug {
@@ -79,4 +107,8 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 
     /// Allows the log to delete what lies below the position and is older than `before`.
     async fn release(&self, below: &[(PartitionId, Offset)], before: Millis) -> PortResult<()>;
+
+    /// Joins those that share the partitions. `member` names a reader for good: one that joins
+    /// under the name of another takes its place. An empty name is a new reader each time.
+    async fn join(&self, member: &str) -> PortResult<Box<dyn Membership>>;
 }

@@ -54,6 +54,10 @@ impl Factory for Logs {
         drop(log);
         self.open(folder, store)
     }
+
+    fn shares(&self) -> bool {
+        false
+    }
 }
 
 fn logs() -> [Logs; 1] {

@@ -1,5 +1,9 @@
 //! What every event log does.
 
+mod membership;
+
+pub use membership::*;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -20,6 +24,11 @@ pub trait Factory: fmt::Debug + Send + Sync {
 
     /// The same log after a clean stop. An adapter that keeps nothing returns it as it is.
     async fn reopen(&self, log: Arc<dyn EventLog>) -> Arc<dyn EventLog>;
+
+    /// Whether several members own partitions at the same time; else the first one owns all.
+    fn shares(&self) -> bool {
+        true
+    }
 }
 
 pub const PARTITIONS: u32 = 4;
@@ -45,6 +54,9 @@ macro_rules! event_log_contract {
             release_keeps_what_is_above_the_position_or_not_old_enough
             concurrent_appends_are_all_there_in_one_order
             reopening_keeps_records_and_the_name_of_the_log
+            a_lone_member_owns_every_partition
+            a_partition_changes_hands_only_once_it_is_released
+            what_a_member_owned_goes_to_others_when_it_leaves
         }
     };
 }
