@@ -11,6 +11,9 @@ use xchat_runtime::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Name of this worker among those that share the log: one of its own, and the same after a
+    /// restart, which then takes its partitions back at once. Empty: a new name each start.
+    pub member: String,
     /// Marks are written at the latest this long after their record was folded.
     pub mark_interval: HumanDuration,
     /// Between two notes to the log of how far the fold has come, each after a sync of the store.
@@ -33,6 +36,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            member: String::new(),
             mark_interval: HumanDuration::from_millis(250),
             commit_interval: HumanDuration::from_secs(1),
             read_bytes: ByteSize::mib(1),

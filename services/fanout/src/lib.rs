@@ -31,7 +31,11 @@ use deliver::Deliverer;
 use lag::{LagGuard, LagLimits};
 use store::Conversations;
 use usecase::Fanout;
-use worker::{Announcer, Committer, Folder, Step, commit::Progress, run::Pace};
+use worker::{
+    Announcer, Committer, Folder, Ownership, Step,
+    commit::Progress,
+    run::{Pace, Work},
+};
 
 /// Name of the role.
 pub const NAME: &str = "fanout";
@@ -88,9 +92,14 @@ fn folding(config: &Config, deps: Deps, conversations: Conversations) -> Worker 
         Arc::clone(&progress),
         config.read_bytes.as_usize(),
     );
-    let committer = Committer::new(log, store, clock, progress);
+    let ownership = Ownership::new(Arc::clone(&log), config.member.clone());
+    let work = Work {
+        step,
+        committer: Committer::new(log, store, clock, progress),
+        ownership,
+    };
     Worker::new("fanout-fold", move |stop| async move {
-        worker::run::run(step, committer, pace, stop).await;
+        worker::run::run(work, pace, stop).await;
         Ok(())
     })
 }

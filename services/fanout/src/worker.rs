@@ -2,6 +2,7 @@
 //!
 //! - [`folder`]: a run of records of one conversation: load, fold or replay, write.
 //! - [`announce`]: pushes to the routes it sees, marks, then pushes to the routes it missed.
+//! - [`ownership`]: which partitions are this worker's.
 //! - [`partitions`]: positions, back-off and the reasons to stop.
 //! - [`step`]: one read of the log and everything that follows from it.
 //! - [`commit`]: tells the log how far the store has it, never before the store has synced.
@@ -15,6 +16,7 @@ pub mod announce;
 mod cache;
 pub mod commit;
 pub mod folder;
+pub mod ownership;
 pub mod partitions;
 pub mod run;
 pub mod step;
@@ -22,4 +24,5 @@ pub mod step;
 pub use announce::{Announcement, Announcer};
 pub use commit::Committer;
 pub use folder::Folder;
+pub use ownership::Ownership;
 pub use step::Step;

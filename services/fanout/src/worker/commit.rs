@@ -27,6 +27,11 @@ impl Progress {
         self.lock().extend(positions);
     }
 
+    /// These are another worker's now.
+    pub fn forget(&self, ids: &[PartitionId]) {
+        self.lock().retain(|id, _| !ids.contains(id));
+    }
+
     fn all(&self) -> BTreeMap<PartitionId, Offset> {
         self.lock().clone()
     }
@@ -71,6 +76,7 @@ impl Committer {
     /// Commits what was done when this began. Costs nothing where nothing moved.
     pub async fn commit(&mut self) -> Result<(), Error> {
         let mut positions = self.progress.all();
+        self.committed.retain(|id, _| positions.contains_key(id));
         let again = self.all_told_at.elapsed() >= TOLD_AGAIN;
         let moved = positions != self.committed;
         if !again {

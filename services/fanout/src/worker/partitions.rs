@@ -12,8 +12,8 @@ use crate::Error;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// The partitions of this worker.
-#[derive(Debug)]
+/// The partitions that this worker owns.
+#[derive(Debug, Default)]
 pub struct Partitions(BTreeMap<PartitionId, State>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +31,24 @@ enum State {
 }
 
 impl Partitions {
-    pub fn new(ids: impl IntoIterator<Item = PartitionId>) -> Self {
-        let closed = State::Closed {
-            failures: 0,
-            at: None,
-            resume: None,
-        };
-        Self(ids.into_iter().map(|id| (id, closed)).collect())
+    /// Adds partitions, to be opened. One that is here already goes on.
+    pub fn add(&mut self, ids: impl IntoIterator<Item = PartitionId>) {
+        for id in ids {
+            self.0.entry(id).or_insert(State::Closed {
+                failures: 0,
+                at: None,
+                resume: None,
+            });
+        }
     }
 
-    /// Opens what is due. Returns those opened, of which nothing must be at hand any more.
-    pub async fn open_due(&mut self, log: &dyn EventLog) -> Vec<PartitionId> {
+    pub fn remove(&mut self, id: PartitionId) {
+        self.0.remove(&id);
+    }
+
+    /// Opens what is due. Cancel-safe: a partition is open or it is not.
+    pub async fn open_due(&mut self, log: &dyn EventLog) {
         let now = Instant::now();
-        let mut opened = Vec::new();
         for (id, state) in &mut self.0 {
             let State::Closed {
                 failures,
@@ -57,10 +62,7 @@ impl Partitions {
                 continue;
             }
             *state = match open(log, *id, resume).await {
-                Ok(Some(next)) => {
-                    opened.push(*id);
-                    State::Open { next, failures }
-                }
+                Ok(Some(next)) => State::Open { next, failures },
                 Ok(None) => State::Stopped,
                 Err(cause) => {
                     tracing::warn!(partition = id.0, %cause, "a partition can't be opened");
@@ -68,7 +70,6 @@ impl Partitions {
                 }
             };
         }
-        opened
     }
 
     pub fn positions(&self) -> Vec<(PartitionId, Offset)> {

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep, timeout, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
+use xchat_ports::event_log::Change;
 
-use super::{Committer, Step};
+use super::{Committer, Ownership, Step};
 use crate::Error;
 
 /// Times of the loop.
@@ -18,14 +22,32 @@ pub struct Pace {
 }
 
 const LONGEST_READ: Duration = Duration::from_secs(1);
+/// Others wait for revoked partitions, so an engine that does not answer is not waited for: the
+/// next owner does again what was not committed.
+const FINISHING: Duration = Duration::from_secs(10);
 const AFTER_ERROR: Duration = Duration::from_millis(500);
 
+/// A worker with what it owns.
+#[derive(Debug)]
+pub struct Work {
+    pub step: Step,
+    pub committer: Committer,
+    pub ownership: Ownership,
+}
+
 /// Runs until stopped, then flushes and commits what is done. Engine errors never end it.
-pub async fn run(mut step: Step, mut committer: Committer, pace: Pace, stop: CancellationToken) {
+pub async fn run(work: Work, pace: Pace, stop: CancellationToken) {
+    let Work {
+        mut step,
+        committer,
+        mut ownership,
+    } = work;
+    let committer = Mutex::new(committer);
     let folded = CancellationToken::new();
     let folding = async {
         while !stop.is_cancelled() {
-            if let Some(Err(cause)) = stop.run_until_cancelled(turn(&mut step, pace)).await {
+            let turn = turn(&mut step, &mut ownership, &committer, pace);
+            if let Some(Err(cause)) = stop.run_until_cancelled(turn).await {
                 tracing::warn!(%cause, "the worker waits for its engines");
                 stop.run_until_cancelled(sleep(AFTER_ERROR)).await;
             }
@@ -37,7 +59,7 @@ pub async fn run(mut step: Step, mut committer: Committer, pace: Pace, stop: Can
         while !folded.is_cancelled() {
             let next = Instant::now() + pace.commit;
             let _ = timeout_at(next, folded.cancelled()).await;
-            log_failure(committer.commit().await);
+            log_failure(committer.lock().await.commit().await);
         }
     };
     tokio::join!(folding, committing);
@@ -49,16 +71,59 @@ fn log_failure(result: Result<(), Error>) {
     }
 }
 
-/// One read, at most until marks are due.
-async fn turn(step: &mut Step, pace: Pace) -> Result<(), Error> {
+/// One read, at most until marks are due, or one change of what is owned.
+async fn turn(
+    step: &mut Step,
+    ownership: &mut Ownership,
+    committer: &Mutex<Committer>,
+    pace: Pace,
+) -> Result<(), Error> {
     if step.flush_due_in(pace.flush) == Some(Duration::ZERO) {
         step.flush().await?;
     }
+    step.open().await;
     let wait = [
         step.flush_due_in(pace.flush),
         step.partitions().next_due_in(),
         Some(LONGEST_READ),
     ];
     let wait = wait.into_iter().flatten().min().unwrap_or_default();
-    step.fold(wait).await
+    tokio::select! {
+        biased;
+        change = ownership.next() => adopt(change, step, ownership, committer).await,
+        entries = step.read(wait) => step.fold(entries?).await,
+    }
+    Ok(())
+}
+
+async fn adopt(
+    change: Change,
+    step: &mut Step,
+    ownership: &mut Ownership,
+    committer: &Mutex<Committer>,
+) {
+    match change {
+        Change::Assigned(ids) => {
+            tracing::info!(partitions = ids.len(), "partitions assigned");
+            step.assign(ids);
+        }
+        Change::Revoked(ids) => {
+            step.stop_reading(&ids);
+            let finish = async {
+                step.flush().await?;
+                committer.lock().await.commit().await
+            };
+            match timeout(FINISHING, finish).await {
+                Ok(finished) => log_failure(finished),
+                Err(_) => tracing::warn!("revoked partitions could not be finished in time"),
+            }
+            step.forget(&ids);
+            ownership.released(&ids).await;
+            tracing::info!(partitions = ids.len(), "partitions released");
+        }
+        Change::Lost(ids) => {
+            step.forget(&ids);
+            tracing::warn!(partitions = ids.len(), "partitions lost to another worker");
+        }
+    }
 }

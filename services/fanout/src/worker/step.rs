@@ -1,4 +1,4 @@
-//! One read of the log and everything that follows from it.
+//! One read of the log, everything that follows from it, and which partitions are read.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -47,12 +47,11 @@ impl Step {
         progress: Arc<Progress>,
         max_bytes: usize,
     ) -> Self {
-        let partitions = Partitions::new((0..log.partitions()).map(PartitionId));
         Self {
             log,
             folder,
             announcer,
-            partitions,
+            partitions: Partitions::default(),
             progress,
             max_bytes,
             unflushed: BTreeMap::new(),
@@ -60,18 +59,46 @@ impl Step {
         }
     }
 
-    /// Reads, folds and announces. Waits up to `wait` for the first record.
-    pub async fn fold(&mut self, wait: Duration) -> Result<(), Error> {
-        for opened in self.partitions.open_due(&*self.log).await {
-            self.folder.forget(opened);
-            self.unflushed.remove(&opened);
+    /// Owns these partitions from now on.
+    pub fn assign(&mut self, ids: impl IntoIterator<Item = PartitionId>) {
+        self.partitions.add(ids);
+    }
+
+    /// Reads nothing more of these partitions. What was folded of them is still flushed.
+    pub fn stop_reading(&mut self, ids: &[PartitionId]) {
+        for id in ids {
+            self.partitions.remove(*id);
         }
+    }
+
+    /// Forgets partitions: another worker has them, or is about to. Marks that wait are written
+    /// all the same, for they are true; how far this worker came is nobody's business any more.
+    pub fn forget(&mut self, ids: &[PartitionId]) {
+        self.stop_reading(ids);
+        for id in ids {
+            self.folder.forget(*id);
+            self.unflushed.remove(id);
+        }
+        self.progress.forget(ids);
+    }
+
+    /// Opens the partitions that are due.
+    pub async fn open(&mut self) {
+        self.partitions.open_due(&*self.log).await;
+    }
+
+    /// Reads from the open partitions. Waits up to `wait` for the first record. Cancel-safe.
+    pub async fn read(&self, wait: Duration) -> Result<Vec<Entry>, Error> {
         let positions = self.partitions.positions();
         if positions.is_empty() {
             tokio::time::sleep(wait).await;
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let entries = self.log.read(&positions, self.max_bytes, wait).await?;
+        Ok(self.log.read(&positions, self.max_bytes, wait).await?)
+    }
+
+    /// Folds what was read, and announces it.
+    pub async fn fold(&mut self, entries: Vec<Entry>) {
         let mut folded = next_offsets(&entries);
         let runs = self.runs(entries);
         let folder = &self.folder;
@@ -99,13 +126,13 @@ impl Step {
         }
         for (partition, (reached, failure)) in failed {
             folded.insert(partition, reached);
+            self.folder.forget(partition);
             self.partitions.fail(partition, reached, &failure);
         }
         for (partition, next) in folded {
             self.partitions.advance(partition, next);
             self.unflushed.insert(partition, next);
         }
-        Ok(())
     }
 
     /// How long until a flush is due; `None` if nothing waits for one.

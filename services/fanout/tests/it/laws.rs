@@ -117,7 +117,7 @@ async fn an_offset_waits_for_the_marks_of_its_records() {
     let records = history();
     let rig = Rig::new(&records);
     let mut worker = rig.worker();
-    worker.step.fold(Duration::ZERO).await.unwrap();
+    worker.fold().await.unwrap();
     worker.committer.commit().await.unwrap();
     assert_eq!(rig.log.committed(PARTITION).await.unwrap(), None);
     worker.step.flush().await.unwrap();
@@ -131,7 +131,7 @@ async fn members_are_reminded_of_records_whose_recent_rows_are_gone_with_their_d
     let acts = [Act::Genesis { who: 0 }, commit(0, Some((true, 1))), say(0)];
     let rig = Rig::new(&play(CONVERSATION, &acts));
     let mut dying = rig.worker();
-    dying.step.fold(Duration::ZERO).await.unwrap();
+    dying.fold().await.unwrap();
     drop(dying);
     let marks = |table: &Table| {
         let marks = table

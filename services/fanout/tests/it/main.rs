@@ -15,6 +15,7 @@ mod house;
 mod laws;
 mod meaning;
 mod model;
+mod ownership;
 mod person;
 mod prop_fold;
 mod pushes;

@@ -7,10 +7,11 @@ use xchat_adapter_memory::{
     CellKey, ManualClock, MemoryEventLog, MemoryMessageStore, MemoryRouting,
 };
 use xchat_fanout::{
+    Error,
     deliver::Deliverer,
     domain::Logged,
     store::Conversations,
-    worker::{Announcer, Committer, Folder, Step, commit::Progress},
+    worker::{Announcer, Committer, Folder, Ownership, Step, commit::Progress, run},
 };
 use xchat_ports::{Clock, EventLog, MessageStore, event_log::Append};
 use xchat_runtime::{Tasks, channel::Dialer};
@@ -67,6 +68,23 @@ impl Rig {
         }
     }
 
+    /// A worker that runs by itself and owns what the log gives it.
+    pub(crate) fn work(&self, member: &str) -> run::Work {
+        let Worker {
+            committer,
+            mut step,
+            ..
+        } = self.worker();
+        let ids: Vec<_> = (0..PARTITIONS).map(PartitionId).collect();
+        step.forget(&ids);
+        let ownership = Ownership::new(Arc::new(self.log.clone()), member.to_owned());
+        run::Work {
+            step,
+            committer,
+            ownership,
+        }
+    }
+
     /// A worker through its own handle on the store.
     pub(crate) fn worker(&self) -> Worker {
         self.worker_on(Arc::new(self.log.clone()), Arc::new(self.store.clone()))
@@ -81,13 +99,15 @@ impl Rig {
         let conversations = Conversations {
             store: Arc::clone(&store),
         };
-        let step = Step::new(
+        let mut step = Step::new(
             Arc::clone(&log),
             Folder::new(Arc::clone(&log), conversations, Arc::clone(&clock), 100),
             Announcer::new(Arc::clone(&store), routing, deliverer, Arc::clone(&clock)),
             Arc::clone(&progress),
             1 << 20,
         );
+        // It never asks whose they are, as a zombie does.
+        step.assign((0..PARTITIONS).map(PartitionId));
         Worker {
             log: Arc::clone(&log),
             step,
@@ -114,9 +134,17 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
+    /// One read and its fold, without a flush.
+    pub(crate) async fn fold(&mut self) -> Result<(), Error> {
+        self.step.open().await;
+        let entries = self.step.read(Duration::ZERO).await?;
+        self.step.fold(entries).await;
+        Ok(())
+    }
+
     /// One turn; engines may fail it.
     pub(crate) async fn turn(&mut self, commits: bool) {
-        let folded = self.step.fold(Duration::ZERO).await;
+        let folded = self.fold().await;
         let flushed = self.step.flush().await;
         if commits && folded.is_ok() && flushed.is_ok() {
             let _ = self.committer.commit().await;

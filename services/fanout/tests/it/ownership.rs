@@ -1,0 +1,156 @@
+//! Workers that share the partitions of one log: whoever owns what, the rows end the same.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use xchat_adapter_memory::Faults;
+use xchat_fanout::worker::run::{Pace, run};
+use xchat_ports::{EventLog as _, event_log::Change};
+use xchat_types::{Offset, PartitionId};
+
+use crate::{
+    rig::{PARTITIONS, Rig, assert_same, reference, two_conversations},
+    script::short,
+};
+
+const PACE: Pace = Pace {
+    flush: Duration::from_millis(250),
+    commit: Duration::from_secs(1),
+};
+
+const ONE_AT_A_TIME: Faults = Faults {
+    pages_of_one: true,
+    ..Faults::none()
+};
+
+/// Workers that run until stopped.
+struct Fleet {
+    running: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Fleet {
+    fn start(rig: &Rig, members: &[&str]) -> Self {
+        let stop = CancellationToken::new();
+        let mut running = JoinSet::new();
+        for member in members {
+            running.spawn(run(rig.work(member), PACE, stop.clone()));
+        }
+        Self { running, stop }
+    }
+
+    async fn stop(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.running.join_next().await {
+            ended.unwrap();
+        }
+    }
+}
+
+/// What the log was told of each partition, and where each ends.
+async fn told(rig: &Rig) -> Vec<(Option<Offset>, Offset)> {
+    let mut found = Vec::new();
+    for partition in (0..PARTITIONS).map(PartitionId) {
+        let committed = rig.log.committed(partition).await.unwrap();
+        found.push((committed, rig.log.span(partition).await.unwrap().end));
+    }
+    found
+}
+
+async fn until_all_told(rig: &Rig) {
+    let all = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let told = told(rig).await;
+            if told.iter().all(|(committed, end)| *committed == Some(*end)) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(10), all)
+        .await
+        .expect("all is folded and told in the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_that_change_hands_in_the_middle_of_a_run_lose_and_double_nothing() {
+    let records = two_conversations(&short());
+    let expected = reference(&records).await;
+    for pause in [1, 7, 40, 251] {
+        let rig = Rig::new(&records);
+        rig.log.set_faults(ONE_AT_A_TIME);
+        let fleet = Fleet::start(&rig, &["one", "two", "three"]);
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            rig.log.rebalance();
+        }
+        until_all_told(&rig).await;
+        fleet.stop().await;
+        assert_same(&rig.table(), &expected, &format!("every {pause} ms"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_does_not_know_that_it_was_taken_for_dead_harms_nothing() {
+    let records = two_conversations(&short());
+    let expected = reference(&records).await;
+    let (early, late) = records.split_at(records.len() / 2);
+    let rig = Rig::new(early);
+    rig.log.set_faults(ONE_AT_A_TIME);
+    let fleet = Fleet::start(&rig, &["one", "two"]);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    rig.log.pause_member("one");
+    rig.append(late);
+    until_all_told(&rig).await;
+    rig.log.wake_member("one");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    until_all_told(&rig).await;
+    fleet.stop().await;
+    assert_same(&rig.table(), &expected, "one slept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_on_nasty_engines_fold_all_there_is() {
+    let records = two_conversations(&short());
+    let expected = reference(&records).await;
+    for seed in 0..6 {
+        let rig = Rig::new(&records);
+        rig.log.set_faults(Faults::nasty(seed));
+        rig.store.set_faults(Faults::nasty(seed + 1_000));
+        let fleet = Fleet::start(&rig, &["one", "two"]);
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        rig.log.set_faults(Faults::none());
+        rig.store.set_faults(Faults::none());
+        until_all_told(&rig).await;
+        fleet.stop().await;
+        assert_same(&rig.table(), &expected, &format!("seed {seed}"));
+    }
+}
+
+/// What was folded is told before another gets the partition: it does not begin again.
+#[tokio::test(start_paused = true)]
+async fn a_revoked_partition_is_flushed_and_told_before_it_is_released() {
+    let records = two_conversations(&short());
+    let rig = Rig::new(&records);
+    let never = Pace {
+        flush: Duration::from_hours(1),
+        commit: Duration::from_hours(1),
+    };
+    let stop = CancellationToken::new();
+    let mut running = JoinSet::new();
+    running.spawn(run(rig.work("one"), never, stop.clone()));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(told(&rig).await.iter().all(|(told, _)| told.is_none()));
+    let mut other = rig.log.join("two").await.unwrap();
+    let change = other.next().await.unwrap();
+    let Change::Assigned(ids) = change else {
+        panic!("{change:?}");
+    };
+    for id in ids {
+        let end = rig.log.span(id).await.unwrap().end;
+        assert_eq!(rig.log.committed(id).await.unwrap(), Some(end));
+    }
+    stop.cancel();
+    running.join_next().await.unwrap().unwrap();
+}
