@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# Apache Kafka in KRaft mode: every node is broker and controller. Sourced by stack.sh.
+
+kafka_nodes() {
+    seq -f 'kafka-%g' "$1"
+}
+
+kafka_fetch() {
+    jars kafka "$KAFKA_VERSION" "-Dkafka.version=$KAFKA_VERSION" "-Dkafka.scala=$KAFKA_SCALA" \
+        "-Dlog4j.version=$KAFKA_LOG4J_VERSION"
+}
+
+# kafka_settings NUMBER OF DATA
+kafka_settings() {
+    local number=$1 of=$2 data=$3 voters="" in_sync=1 id
+    for ((id = 1; id <= of; id++)); do
+        voters+="${voters:+,}$id@127.0.0.1:$((KAFKA_CONTROLLER_PORT + id))"
+    done
+    if ((of > 1)); then in_sync=2; fi
+    cat <<SETTINGS
+process.roles=broker,controller
+node.id=$number
+controller.quorum.voters=$voters
+listeners=PLAINTEXT://127.0.0.1:$((KAFKA_PORT + number)),CONTROLLER://127.0.0.1:$((KAFKA_CONTROLLER_PORT + number))
+advertised.listeners=PLAINTEXT://127.0.0.1:$((KAFKA_PORT + number))
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+log.dirs=$data
+# What a topic that is made without its own settings gets: as safe as the nodes allow.
+default.replication.factor=$of
+min.insync.replicas=$in_sync
+unclean.leader.election.enable=false
+auto.create.topics.enable=false
+offsets.topic.replication.factor=$of
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=$of
+transaction.state.log.min.isr=$in_sync
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=$of
+share.coordinator.state.topic.min.isr=$in_sync
+share.coordinator.state.topic.num.partitions=4
+# Quick failover and joining, for tests.
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+# A small machine.
+num.network.threads=2
+num.io.threads=4
+log.cleaner.dedupe.buffer.size=16777216
+SETTINGS
+}
+
+# kafka_launch NODE OF
+kafka_launch() {
+    local node=$1 of=$2 number=${1##*-} folder
+    local -a program
+    folder="$data/kafka-of-$of/$number"
+    mkdir -p "$folder/log"
+    program=("$java" -cp "$stack/kafka-$KAFKA_VERSION/lib/*" "-Xmx${KAFKA_HEAP_MB}m"
+        -XX:+UseSerialGC "-Dlog4j2.configurationFile=$here/kafka/log4j2.xml")
+    kafka_settings "$number" "$of" "$folder/log" >"$folder/server.properties"
+    if [ ! -f "$folder/log/meta.properties" ]; then
+        "${program[@]}" kafka.tools.StorageTool format -t "$KAFKA_CLUSTER_ID" \
+            -c "$folder/server.properties" >"$folder/format.log" 2>&1 ||
+            fail "$node's folder can't be formatted: see $folder/format.log"
+    fi
+    launch "$node" "${program[@]}" kafka.Kafka "$folder/server.properties"
+}
+
+# kafka_answers NODE OF: a Metadata request (key 3, version 1, no topics) is answered with a
+# controller and all brokers that should be there.
+kafka_answers() {
+    local request='\0\0\0\x11\0\x03\0\x01\0\0\0\x07\0\x03xch\0\0\0\0' reply
+    read -ra reply <<<"$(exchange 127.0.0.1 $((KAFKA_PORT + ${1##*-})) "$request")"
+    # Length (4), correlation id (4), number of brokers (4, high byte first).
+    ((${#reply[@]} > 12)) && ((reply[7] == 7 && reply[11] == $2))
+}
+
+kafka_start() {
+    local of=$1 node
+    shift
+    for node in "$@"; do kafka_launch "$node" "$of"; done
+    for node in $(kafka_nodes "$of"); do until_ready "$node" 90 kafka_answers "$node" "$of"; done
+}
+
+kafka_env() {
+    local id servers=""
+    for ((id = 1; id <= $1; id++)); do servers+="${servers:+,}127.0.0.1:$((KAFKA_PORT + id))"; done
+    echo "XCHAT_TEST_KAFKA=$servers"
+}
