@@ -113,9 +113,10 @@ async fn adopt(
                 step.flush().await?;
                 committer.lock().await.commit().await
             };
-            match timeout(FINISHING, finish).await {
-                Ok(finished) => log_failure(finished),
-                Err(_) => tracing::warn!("revoked partitions could not be finished in time"),
+            if let Ok(finished) = timeout(FINISHING, finish).await {
+                log_failure(finished);
+            } else {
+                tracing::warn!("revoked partitions could not be finished in time");
             }
             step.forget(&ids);
             ownership.released(&ids).await;

@@ -1,0 +1,3 @@
+use crate::rig::logs;
+
+xchat_ports::event_log_contract!(logs());
