@@ -1,0 +1,11 @@
+//! Routes on Redis or Valkey, single or cluster. Hints only: what this engine forgets costs
+//! latency, no message.
+
+mod config;
+mod engine;
+mod key;
+mod routing;
+mod script;
+
+pub use config::RedisConfig;
+pub use routing::RedisRouting;
