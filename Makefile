@@ -112,6 +112,20 @@ rustdoc: setup-build ## Build the API docs, warnings denied
 clean: ## Delete what was built, for all checkouts
 	@cargo clean
 
-.PHONY: setup-build setup-test setup-check setup-demo
-setup-build setup-test setup-check setup-demo: setup-%:
+# Engines on this machine
+
+.PHONY: stack-up
+stack-up: setup-stack ## Start Kafka, Cassandra and Redis here, on loopback; STACK="--nodes 3 kafka" for others
+	@infra/stack/stack.sh up $(STACK)
+
+.PHONY: stack-status
+stack-status: ## Say which engines run and answer
+	@infra/stack/stack.sh status
+
+.PHONY: stack-down
+stack-down: ## Stop the engines; their data stays
+	@infra/stack/stack.sh down
+
+.PHONY: setup-build setup-test setup-check setup-demo setup-stack
+setup-build setup-test setup-check setup-demo setup-stack: setup-%:
 	@infra/setup.sh $*

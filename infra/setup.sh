@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a bare Debian machine with a Rust toolchain lacks. Says what it installs, and does
-# nothing, at once, where all is there. Arguments: what for (build, test, check, demo).
+# nothing, at once, where all is there. Arguments: what for (build, test, check, demo, stack).
 set -euo pipefail
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/xchat"
@@ -69,12 +69,22 @@ demo() {
     debian tmux tmux
 }
 
+# Maven brings whichever Java it wants; the engines want 17.
+stack() {
+    debian mvn maven
+    ls /usr/lib/jvm/java-17-*/bin/java >/dev/null 2>&1 ||
+        java -version 2>&1 | grep -q 'version "17\.' ||
+        debian java-17-runtime openjdk-17-jre-headless
+    debian redis-server redis-server redis-tools
+}
+
 for part in "$@"; do
     case $part in
         build) build ;;
         test) tests ;;
         check) check ;;
         demo) demo ;;
-        *) fail "no part is called $part; there are build, test, check and demo" ;;
+        stack) stack ;;
+        *) fail "no part is called $part; there are build, test, check, demo and stack" ;;
     esac
 done
