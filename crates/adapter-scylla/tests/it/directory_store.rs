@@ -1,0 +1,56 @@
+//! The contract of the directory store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use xchat_adapter_scylla::ScyllaDirectoryStore;
+use xchat_ports::{DirectoryStore, contract::directory_store::Factory};
+
+use crate::engine::{self, Shared, Turn};
+
+pub(crate) static SHARED: Shared = Shared::new(
+    "directory",
+    &[
+        "accounts",
+        "devices",
+        "device_owners",
+        "usernames",
+        "key_packages",
+        "last_resort_claims",
+        "sessions",
+        "revocations",
+    ],
+);
+
+#[derive(Debug)]
+struct Stores(Turn);
+
+pub(crate) async fn open() -> Arc<dyn DirectoryStore> {
+    let options = engine::options(SHARED.name);
+    Arc::new(
+        ScyllaDirectoryStore::open(options, engine::clock())
+            .await
+            .unwrap(),
+    )
+}
+
+#[async_trait]
+impl Factory for Stores {
+    async fn create(&self) -> Arc<dyn DirectoryStore> {
+        self.0.begin().await;
+        open().await
+    }
+
+    async fn reopen(&self, _: Arc<dyn DirectoryStore>) -> Arc<dyn DirectoryStore> {
+        open().await
+    }
+}
+
+fn factories() -> Vec<Stores> {
+    let here = engine::nodes().map(|_| Stores(Turn::new(&SHARED)));
+    here.into_iter().collect()
+}
+
+mod contract {
+    xchat_ports::directory_store_contract!(super::factories());
+}
