@@ -33,6 +33,9 @@ type Scanned = (
     Option<Vec<u8>>,
 );
 
+/// `suite, last resort, usable until, value`.
+type Stored = (Option<i32>, Option<bool>, Option<i64>, Option<Vec<u8>>);
+
 /// A package without its value.
 #[derive(Clone, Debug)]
 struct Listed {
@@ -231,8 +234,7 @@ impl ScyllaDirectoryStore {
             device.as_bytes().as_slice(),
             reference.as_bytes().as_slice(),
         );
-        let row: Option<(Option<i32>, Option<bool>, Option<i64>, Option<Vec<u8>>)> =
-            self.cluster.row(&self.statements.read_package, key).await?;
+        let row: Option<Stored> = self.cluster.row(&self.statements.read_package, key).await?;
         let Some((Some(suite), Some(last_resort), Some(until), Some(value))) = row else {
             return Ok(None);
         };

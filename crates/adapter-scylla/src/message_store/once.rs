@@ -24,6 +24,10 @@ const MONTH_MS: u64 = 31 * DAY_MS;
 /// Partitions that are remembered as noted; beyond it all are noted again.
 const NOTED: usize = 100_000;
 
+/// `sequence, header, payload`.
+type EnvelopeRow = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
+type PayloadRow = (i64, Vec<u8>);
+
 impl ScyllaMessageStore {
     pub(super) async fn write_rows(&self, rows: &[OnceRow]) -> PortResult<()> {
         let writes: Vec<_> = rows.iter().map(|row| self.write_row(row)).collect();
@@ -201,7 +205,7 @@ impl ScyllaMessageStore {
     ) -> PortResult<Vec<StoredEnvelope>> {
         let values = (conversation.as_bytes().as_slice(), bucket, after, through);
         let read = &self.statements.read_envelopes;
-        let rows: Vec<(i64, Option<Vec<u8>>, Option<Vec<u8>>)> = self
+        let rows: Vec<EnvelopeRow> = self
             .cluster
             .rows_where(
                 read,
@@ -243,7 +247,7 @@ impl ScyllaMessageStore {
             &self.statements.read_payloads_hour,
             &self.statements.read_payloads_day,
         );
-        let (hour, day): (Vec<(i64, Vec<u8>)>, Vec<(i64, Vec<u8>)>) = try_join!(
+        let (hour, day): (Vec<PayloadRow>, Vec<PayloadRow>) = try_join!(
             self.cluster.rows(hour, values, usize::MAX),
             self.cluster.rows(day, values, usize::MAX),
         )?;
