@@ -21,8 +21,7 @@ impl Server {
     /// `None`, said, where the engine's tests are skipped.
     pub(crate) async fn start() -> Option<Self> {
         engine("redis")?;
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
+        let port = free_port();
         let folder = TempDir::new().unwrap();
         let process = launch(port, &folder);
         let server = Self {
@@ -37,8 +36,8 @@ impl Server {
     async fn ready(&self) {
         let client = self.client();
         let deadline = Instant::now() + Duration::from_secs(10);
-        while client.get_multiplexed_async_connection().await.is_err() {
-            assert!(Instant::now() < deadline, "redis-server does not answer");
+        while let Err(error) = client.get_multiplexed_async_connection().await {
+            assert!(Instant::now() < deadline, "redis-server: {error}");
             sleep(Duration::from_millis(10)).await;
         }
     }
@@ -92,6 +91,11 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 fn launch(port: u16, folder: &TempDir) -> Child {
