@@ -6,15 +6,19 @@ set -euo pipefail
 bin=$1
 
 say_what_to_type() {
-    local path="export PATH=\"$bin:\$PATH\""
+    local shell="export PATH=\"$bin:\$PATH\""
+    # A client that is told nothing looks at port 8420 of this machine.
+    if [[ $1 != 127.0.0.1:8420 ]]; then
+        shell+=" XCHAT_SERVER=ws://$1"
+    fi
     cat <<TEXT
 
 Type one of these lines in each of two other terminals:
 
-    $path XCHAT_PROFILE=alice; xchat register alice
-    $path XCHAT_PROFILE=bob; xchat register bob
+    $shell XCHAT_PROFILE=alice
+    $shell XCHAT_PROFILE=bob
 
-and go on as in README.md. Ctrl-C here stops the server; what it holds is there at its next start.
+and go on as in README.md, from \`xchat register\` on. Ctrl-C here stops the server; what it holds is there at its next start.
 
 TEXT
 }
@@ -25,7 +29,7 @@ relay() {
     while read -r line; do
         echo "$line"
         if [[ $line == ready:* ]]; then
-            say_what_to_type
+            say_what_to_type "${line##*/}"
         fi
     done
 }

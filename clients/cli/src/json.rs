@@ -42,6 +42,8 @@ pub(crate) struct Sent {
     pub(crate) accepted_at: Option<u64>,
     /// Why it is queued or not sent.
     pub(crate) reason: Option<&'static str>,
+    /// The same in events of `sync` and `chat`.
+    pub(crate) ticket: String,
 }
 
 /// One message of a history.
@@ -130,6 +132,8 @@ pub(crate) enum Happened {
     NotSent {
         ticket: String,
         reason: &'static str,
+        to: Option<String>,
+        text: String,
     },
     Accepted {
         conversation: String,

@@ -2,7 +2,7 @@
 
 use xchat_sdk::{Held, NotSent, SecurityEvent, ServerReason, Suspension};
 
-use crate::{exit::Exit, failure::Failure};
+use crate::{clean, exit::Exit, failure::Failure};
 
 /// Why a text waits, after "it waits: ".
 pub(crate) const fn held(held: Held) -> &'static str {
@@ -20,6 +20,17 @@ pub(crate) const fn held(held: Held) -> &'static str {
 }
 
 /// Why a text was not sent and will not be. `to` is the recipient as shown.
+/// A text that waited and will not be sent, given back.
+pub(crate) fn came_back(reason: NotSent, to: Option<&str>, text: &str) -> String {
+    let to = to.map_or_else(|| "them".to_owned(), clean::line);
+    let what = not_sent(reason, &to).what;
+    let what = what.strip_prefix("not sent: ").unwrap_or(&what);
+    format!(
+        "A text that waited for {to} is not sent: {what}. It was: {}",
+        clean::line(text)
+    )
+}
+
 pub(crate) fn not_sent(reason: NotSent, to: &str) -> Failure {
     let (exit, what, next) = match reason {
         NotSent::Empty => (Exit::Data, "the text is empty", "say something".to_owned()),

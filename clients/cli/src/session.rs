@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use xchat_sdk::{
     AccountId, Client, Command, Connection, Entry, Event, Events, Held, Options, Profile, Progress,
-    Recipient, Server, Settings, Warning,
+    Recipient, Server, Settings, Ticket, Warning,
 };
 
 use crate::{
@@ -25,8 +25,20 @@ pub(crate) struct Session {
     pub(crate) server: Server,
     /// Whether the clock keeps anything from being sent.
     pub(crate) clock_stopped: bool,
+    /// Of which texts the command itself says that they were not sent. Of any other it is said
+    /// here: a text that waited comes back in whatever command is next, and nobody else has it.
+    pub(crate) tells: Tells,
     events: Events,
     patience: Duration,
+}
+
+/// Texts of which a command tells by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tells {
+    #[default]
+    Nothing,
+    Text(Ticket),
+    Everything,
 }
 
 /// One thing heard.
@@ -74,6 +86,7 @@ impl Session {
             profile,
             screen,
             clock_stopped: false,
+            tells: Tells::Nothing,
             events,
             patience: place.patience,
         })
@@ -260,6 +273,24 @@ impl Session {
 
     fn warn(&mut self, event: &Event) -> Result<(), Failure> {
         match event {
+            Event::NotSent {
+                ticket,
+                to,
+                text,
+                reason,
+                ..
+            } => {
+                let told = match self.tells {
+                    Tells::Nothing => false,
+                    Tells::Text(own) => own == *ticket,
+                    Tells::Everything => true,
+                };
+                if !told {
+                    let line = reasons::came_back(*reason, to.as_deref(), text);
+                    self.screen.warning(reason.name(), line);
+                }
+                Ok(())
+            }
             Event::Warning(warning) => self.warn_of(*warning),
             Event::Security { event, .. } => {
                 self.screen.warning(event.name(), reasons::security(*event));

@@ -44,9 +44,13 @@ pub enum Event {
         sequence: Sequence,
         accepted_at: Millis,
     },
+    /// Given back: nobody else keeps it.
     NotSent {
         ticket: Ticket,
         conversation: Option<ConversationId>,
+        /// The name it was meant for, if one is known.
+        to: Option<String>,
+        text: String,
         reason: NotSent,
     },
     TakenBack {

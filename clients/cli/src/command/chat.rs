@@ -20,7 +20,7 @@ use crate::{
     json::{self, Happened},
     peer::Peer,
     reasons,
-    session::{Heard, Reach, Session},
+    session::{Heard, Reach, Session, Tells},
 };
 
 /// Messages shown at the beginning.
@@ -61,6 +61,7 @@ pub(crate) async fn run(args: &Whom, mut session: Session) -> Result<Exit, Failu
         Err(failure) if failure.exit == Exit::Unavailable => None,
         Err(failure) => return Err(failure),
     };
+    session.tells = Tells::Everything;
     let mut chat = Chat {
         shown: Shown::new(&session, &own, account, &peer).await?,
         away: matches!(reach, Reach::Away(_)),
@@ -246,10 +247,19 @@ impl Chat {
                 self.shown
                     .state(format_args!("it waits: {}", reasons::held(*held)));
             }
-            Event::NotSent { ticket, reason, .. } => {
-                self.open.remove(ticket);
-                let what = reasons::not_sent(*reason, self.shown.peer()).what;
-                self.shown.state(what);
+            Event::NotSent {
+                ticket,
+                to,
+                text,
+                reason,
+                ..
+            } => {
+                let typed_here = self.open.remove(ticket).is_some();
+                self.shown.state(if typed_here {
+                    reasons::not_sent(*reason, self.shown.peer()).what
+                } else {
+                    reasons::came_back(*reason, to.as_deref(), text)
+                });
             }
             event => self.shown.event(event, self.account),
         }

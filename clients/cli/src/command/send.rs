@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use xchat_sdk::{AccountId, ConversationId, Event, NotSent, Recipient, Ticket};
 
+use super::sync::ticket_text;
 use crate::{
     args::Send,
     exit::Exit,
@@ -11,7 +12,7 @@ use crate::{
     json,
     peer::Peer,
     reasons,
-    session::{Reach, Session, why_held},
+    session::{Reach, Session, Tells, why_held},
 };
 
 /// Longer than any text may be: enough to be told so.
@@ -49,6 +50,7 @@ impl Fate {
                 ticket: told,
                 conversation,
                 reason,
+                ..
             } if *told == ticket => {
                 self.conversation = self.conversation.or(*conversation);
                 self.refused = Some(*reason);
@@ -64,10 +66,11 @@ pub(crate) async fn run(args: Send, mut session: Session) -> Result<Exit, Failur
     session.account().await?;
     peer.check_server(session.client.server())?;
     let ticket = session.client.send(peer.recipient.clone(), text).await?;
+    session.tells = Tells::Text(ticket);
     let mut fate = Fate::default();
     session.hear_ready(|event| fate.hear(event, ticket))?;
     if let Some(reason) = fate.refused {
-        return refuse(&session, &peer, &fate, reason);
+        return refuse(&session, &peer, (ticket, &fate), reason);
     }
     session.connect()?;
     let mut reach = session.settle(|event| fate.hear(event, ticket)).await?;
@@ -76,7 +79,7 @@ pub(crate) async fn run(args: Send, mut session: Session) -> Result<Exit, Failur
         reach = session.gather(|event| fate.hear(event, ticket)).await?;
     }
     if let Some(reason) = fate.refused {
-        return refuse(&session, &peer, &fate, reason);
+        return refuse(&session, &peer, (ticket, &fate), reason);
     }
     if let Some((sequence, accepted_at)) = fate.applied {
         session.screen.json(&json::Sent {
@@ -85,6 +88,7 @@ pub(crate) async fn run(args: Send, mut session: Session) -> Result<Exit, Failur
             sequence: Some(sequence),
             accepted_at: Some(accepted_at),
             reason: None,
+            ticket: ticket_text(&ticket),
         });
         tell_sent(&session, &peer, sequence).await?;
         session.close().await;
@@ -98,6 +102,7 @@ pub(crate) async fn run(args: Send, mut session: Session) -> Result<Exit, Failur
         sequence: None,
         accepted_at: None,
         reason: Some(held.name()),
+        ticket: ticket_text(&ticket),
     });
     session.screen.line(format_args!(
         "Kept for {}; it waits: {}.",
@@ -108,13 +113,19 @@ pub(crate) async fn run(args: Send, mut session: Session) -> Result<Exit, Failur
     Ok(Exit::Temp)
 }
 
-fn refuse(session: &Session, peer: &Peer, fate: &Fate, reason: NotSent) -> Result<Exit, Failure> {
+fn refuse(
+    session: &Session,
+    peer: &Peer,
+    (ticket, fate): (Ticket, &Fate),
+    reason: NotSent,
+) -> Result<Exit, Failure> {
     session.screen.json(&json::Sent {
         conversation: json::conversation(fate.conversation),
         outcome: "not_sent",
         sequence: None,
         accepted_at: None,
         reason: Some(reason.name()),
+        ticket: ticket_text(&ticket),
     });
     Err(reasons::not_sent(reason, &peer.shown()))
 }

@@ -10,11 +10,12 @@ use crate::{
     peer::short,
     reasons,
     screen::Screen,
-    session::{Reach, Session},
+    session::{Reach, Session, Tells},
 };
 
 pub(crate) async fn run(mut session: Session) -> Result<Exit, Failure> {
     let own = session.account().await?.account;
+    session.tells = Tells::Everything;
     let screen = session.screen;
     session.connect()?;
     let mut events = Vec::new();
@@ -88,9 +89,17 @@ pub(super) fn happened(event: &Event, own: AccountId) -> Option<Happened> {
             sequence: sequence.0,
             accepted_at: accepted_at.0,
         },
-        Event::NotSent { ticket, reason, .. } => Happened::NotSent {
+        Event::NotSent {
+            ticket,
+            to,
+            text,
+            reason,
+            ..
+        } => Happened::NotSent {
             ticket: ticket_text(ticket),
             reason: reason.name(),
+            to: to.clone(),
+            text: text.clone(),
         },
         Event::RequestAccepted {
             conversation,
@@ -155,10 +164,9 @@ fn tell(screen: Screen, event: &Event, views: &[ConversationView]) {
         Event::Sent { sequence, .. } => {
             format!("A text that waited was sent (number {}).", sequence.0)
         }
-        Event::NotSent { reason, .. } => {
-            let what = reasons::not_sent(*reason, "them").what;
-            format!("A text that waited was {what}.")
-        }
+        Event::NotSent {
+            to, text, reason, ..
+        } => reasons::came_back(*reason, to.as_deref(), text),
         Event::RequestAccepted { account, .. } => {
             format!("{} accepted your request.", who(account))
         }

@@ -92,3 +92,29 @@ fn a_text_that_waits_for_consent_says_so_and_goes_when_it_is_given() {
     golden.run(&["--profile", "bob", "history", "alice"], 0);
     golden.check();
 }
+
+#[test]
+fn a_text_for_nobody_comes_back_whatever_command_is_next() {
+    let mut house = House::start();
+    let home = house.home_of(&["alice", "bob"]);
+    let keep = |text: &str| {
+        let kept = home.run(&["--profile", "alice", "send", "bobb", text]);
+        assert_eq!(kept.code, 75, "{kept:#?}");
+    };
+    let back = |text: &str| {
+        format!(
+            "A text that waited for bobb is not sent: nobody on this server is called bobb. It was: {text}"
+        )
+    };
+    house.stop();
+    keep("meet at six");
+    house.start_again();
+    let run = home.fine(&["--profile", "alice", "send", "bob", "hello"]);
+    assert!(run.err.contains(&back("meet at six")), "{run:#?}");
+    house.stop();
+    keep("or seven");
+    house.start_again();
+    let run = home.fine(&["--profile", "alice", "sync"]);
+    assert!(run.out.contains(&back("or seven")), "{run:#?}");
+    assert_eq!(run.err, "", "said once");
+}

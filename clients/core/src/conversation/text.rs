@@ -22,7 +22,7 @@ pub(crate) struct Text {
     pub(crate) ticket: Ticket,
     #[serde(with = "blob")]
     salt: [u8; 16],
-    body: String,
+    pub(crate) body: String,
     /// The message as it was encrypted last; empty before.
     #[serde(with = "blob")]
     pub(crate) content: Vec<u8>,
@@ -113,6 +113,8 @@ impl Conversation {
             desk.event(Event::NotSent {
                 ticket,
                 conversation: Some(self.id),
+                to: self.row.peer_name.clone(),
+                text: text.body,
                 reason,
             });
             return;
@@ -237,6 +239,8 @@ impl Conversation {
             desk.event(Event::NotSent {
                 ticket: text.ticket,
                 conversation: Some(self.id),
+                to: self.row.peer_name.clone(),
+                text: text.body,
                 reason,
             });
         }
@@ -262,6 +266,8 @@ impl Conversation {
             desk.event(Event::NotSent {
                 ticket: text.ticket,
                 conversation: Some(self.id),
+                to: self.row.peer_name.clone(),
+                text: text.body,
                 reason,
             });
         }

@@ -90,13 +90,14 @@ impl Engine {
     fn send(&mut self, ticket: Ticket, to: Recipient, text: String) {
         let registered = self.desk.identity.as_ref();
         if !registered.is_some_and(|identity| identity.row.registered) {
-            self.not_sent(ticket, NotSent::NotRegistered);
+            let text = Text::new(ticket, [0; 16], text);
+            self.not_sent(&text, None, NotSent::NotRegistered);
             return;
         }
         let salt = self.desk.draw();
         let draft = Text::new(ticket, salt, text.clone());
         if let Err(reason) = draft.check() {
-            self.not_sent(ticket, reason);
+            self.not_sent(&draft, None, reason);
             return;
         }
         match to {
@@ -108,7 +109,9 @@ impl Engine {
             Recipient::Conversation(id) if self.conversations.contains_key(&id) => {
                 self.work(self.successor(id), Work::Text(draft));
             }
-            Recipient::Conversation(_) => self.not_sent(ticket, NotSent::ConversationUnknown),
+            Recipient::Conversation(_) => {
+                self.not_sent(&draft, None, NotSent::ConversationUnknown);
+            }
         }
     }
 
@@ -126,29 +129,31 @@ impl Engine {
         self.directory.wait(&mut self.desk, waiting);
     }
 
-    fn not_sent(&mut self, ticket: Ticket, reason: NotSent) {
+    fn not_sent(&mut self, text: &Text, to: Option<String>, reason: NotSent) {
         self.desk.event(Event::NotSent {
-            ticket,
+            ticket: text.ticket,
             conversation: None,
+            to,
+            text: text.body.clone(),
             reason,
         });
     }
 
-    pub(super) fn refuse_text(&mut self, mut text: Text, reason: NotSent) {
+    pub(super) fn refuse_text(&mut self, mut text: Text, to: Option<String>, reason: NotSent) {
         text.end_wait(&mut self.desk);
-        self.not_sent(text.ticket, reason);
+        self.not_sent(&text, to, reason);
     }
 
     /// Into the conversation with the account, or into a new request.
     pub(super) fn send_to_account(&mut self, account: AccountId, name: Option<String>, text: Text) {
         if Some(account) == self.desk.account() {
-            self.refuse_text(text, NotSent::ToYourself);
+            self.refuse_text(text, name, NotSent::ToYourself);
             return;
         }
         let id = match self.with_account(account) {
             Some(id) => id,
             None if !text.fits_request() => {
-                self.refuse_text(text, NotSent::TooLargeForRequest);
+                self.refuse_text(text, name, NotSent::TooLargeForRequest);
                 return;
             }
             None => self.begin_request(account, name.clone()),

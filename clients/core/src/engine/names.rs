@@ -25,7 +25,9 @@ impl Engine {
             let text = text.having_waited(number);
             match found {
                 Ok(account) => self.send_to_account(account, Some(name.to_owned()), text),
-                Err(reason) => self.refuse_text(text, refusal::of_lookup(reason)),
+                Err(reason) => {
+                    self.refuse_text(text, Some(name.to_owned()), refusal::of_lookup(reason));
+                }
             }
         }
         for command in interested.commands {

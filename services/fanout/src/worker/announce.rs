@@ -2,7 +2,8 @@
 //! up meanwhile.
 //!
 //! A gateway registers a route, then reads marks; this side writes marks, then looks up. So a
-//! device that connects in between is seen by one of the two.
+//! device that connects in between is seen by one of the two. That holds for a device that had a
+//! route before, too: a push to a connection that is dead or replaced reaches nobody.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -41,14 +42,15 @@ pub struct Announcer {
 #[derive(Debug, Default)]
 struct Pending {
     marks: BTreeMap<(DeviceId, ConversationId), Sequence>,
-    /// Marked devices without a route, with what they were not pushed.
-    unpushed: Vec<(Arc<Announcement>, BTreeSet<DeviceId>)>,
+    /// Marked devices and the connection each was pushed to, if it had one.
+    marked: Vec<(Arc<Announcement>, Pushed)>,
 }
 
 /// Presence takes no more.
 const LOOKED_UP_AT_ONCE: usize = 10_000;
 
 type Routes = HashMap<DeviceId, Route>;
+type Pushed = BTreeMap<DeviceId, Option<Route>>;
 
 impl Announcer {
     pub fn new(
@@ -74,16 +76,14 @@ impl Announcer {
             .flat_map(|announcement| heard(announcement))
             .collect();
         let routes = self.routes(&devices).await;
-        self.push(
-            batch.iter().map(|announcement| (&**announcement, None)),
-            &routes,
-        );
+        self.push(batch.iter().map(|record| (&**record, None)), &routes);
         for announcement in batch {
             self.note(announcement, &routes);
         }
     }
 
-    /// Writes the marks, and only then looks up again who was marked but not pushed.
+    /// Writes the marks, and only then looks up again who was marked: whoever has another
+    /// connection now than the one that was pushed to is pushed again.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let marks: Vec<_> = self
             .pending
@@ -98,19 +98,19 @@ impl Announcer {
         if !marks.is_empty() {
             self.store.write_marks(&marks).await?;
         }
-        let Pending { unpushed, .. } = std::mem::take(&mut self.pending);
-        let devices: BTreeSet<_> = unpushed
+        let Pending { marked, .. } = std::mem::take(&mut self.pending);
+        let devices: BTreeSet<_> = marked
             .iter()
-            .flat_map(|(_, devices)| devices.clone())
+            .flat_map(|(_, pushed)| pushed.keys().copied())
             .collect();
         if devices.is_empty() {
             return Ok(());
         }
         let routes = self.routes(&devices).await;
         self.push(
-            unpushed
+            marked
                 .iter()
-                .map(|(announcement, devices)| (&**announcement, Some(devices))),
+                .map(|(announcement, pushed)| (&**announcement, Some(pushed))),
             &routes,
         );
         Ok(())
@@ -126,15 +126,12 @@ impl Announcer {
             let mark = self.pending.marks.entry(key).or_default();
             *mark = sequence.max(*mark);
         }
-        let unpushed: BTreeSet<_> = effects
+        let pushed = effects
             .audience
             .iter()
-            .copied()
-            .filter(|device| !routes.contains_key(device))
+            .map(|device| (*device, routes.get(device).cloned()))
             .collect();
-        if !unpushed.is_empty() {
-            self.pending.unpushed.push((announcement, unpushed));
-        }
+        self.pending.marked.push((announcement, pushed));
     }
 
     /// Hints: where they can't be read, marks alone must do.
@@ -152,18 +149,23 @@ impl Announcer {
         routes
     }
 
-    /// One batch a gateway, in the order of the fold; to all, or only to some devices.
+    /// One batch a gateway, in the order of the fold; to all, or only to marked devices whose
+    /// connection is another than the one pushed to.
     fn push<'a>(
         &self,
-        announcements: impl Iterator<Item = (&'a Announcement, Option<&'a BTreeSet<DeviceId>>)>,
+        announcements: impl Iterator<Item = (&'a Announcement, Option<&'a Pushed>)>,
         routes: &Routes,
     ) {
         let now = self.clock.now();
         let mut batches: BTreeMap<&str, Vec<DeliverItem>> = BTreeMap::new();
         for (announcement, only) in announcements {
             let route = |device: &DeviceId| {
-                let meant = only.is_none_or(|only| only.contains(device));
-                routes.get(device).filter(|_| meant)
+                let route = routes.get(device)?;
+                let meant = only.is_none_or(|pushed| {
+                    let before = pushed.get(device);
+                    before.is_some_and(|before| before.as_ref() != Some(route))
+                });
+                meant.then_some(route)
             };
             for (gateway, items) in push::items(announcement, route, now) {
                 batches.entry(gateway).or_default().extend(items);

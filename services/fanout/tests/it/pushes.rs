@@ -143,6 +143,21 @@ async fn a_device_whose_push_was_lost_with_its_stream_is_told_to_resync() {
 /// and the worker's first look saw no route.
 #[tokio::test]
 async fn a_device_that_connects_between_fold_and_marks_is_pushed_by_the_second_look() {
+    connects_between_fold_and_marks(None).await;
+}
+
+/// The same, but the first look saw the connection that it has left.
+#[tokio::test]
+async fn a_device_that_changes_its_connection_between_fold_and_marks_is_pushed_again() {
+    let left = Route {
+        device: World::new().people[1].id(),
+        gateway: "http://127.0.0.1:9".to_owned(),
+        connection: 3,
+    };
+    connects_between_fold_and_marks(Some(left)).await;
+}
+
+async fn connects_between_fold_and_marks(before: Option<Route>) {
     let mut world = World::new();
     for act in met() {
         for (bytes, _) in records(&mut world, &act) {
@@ -154,6 +169,10 @@ async fn a_device_that_connects_between_fold_and_marks_is_pushed_by_the_second_l
     let gateway = crate::house::Gateway::default();
     rig.gateways = std::mem::take(&mut rig.gateways).with(GATEWAY, gateway.serve(&rig.tasks));
     let routing = Arc::clone(&rig.routing);
+    if let Some(before) = before {
+        assert_eq!(before.device, bob);
+        assert!(routing.set(&before, 60_000).await.unwrap());
+    }
     let hook = move |method| {
         if method == "write_marks" {
             let route = Route {
