@@ -40,8 +40,16 @@ build() {
     debian cc gcc libc6-dev
 }
 
+# librdkafka is built from its source; a household's build holds none of it.
+engines() {
+    debian c++ g++
+    debian pkg-config pkg-config
+    pkg-config --exists openssl || debian openssl-headers libssl-dev
+}
+
 tests() {
     build
+    engines
     debian python3 python3
     debian faketime faketime
 }

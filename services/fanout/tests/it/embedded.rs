@@ -186,10 +186,12 @@ async fn a_restarted_service_goes_on_where_it_was() {
                 let (outcome, _) = world.append(bytes.clone());
                 assert!(outcome.sequence().is_some(), "{outcome:?}");
                 assert_eq!(house.submit(vec![(CONVERSATION, bytes)]).await, [None]);
+                // Ingress asks the store who is a member: the next sender may be one only now.
+                let head = world.conversation.head.sequence.0;
+                house.wait_for(device, CONVERSATION, head).await;
             }
         }
         let head = world.conversation.head.sequence.0;
-        house.wait_for(device, CONVERSATION, head).await;
         let pulled = house.pull(device, CONVERSATION, 0).await.unwrap();
         let sequences: Vec<_> = pulled
             .records
