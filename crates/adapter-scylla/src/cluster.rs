@@ -44,8 +44,9 @@ impl Cluster {
         if !options.keyspace_is_plain() {
             return Err(OpenError::Keyspace);
         }
-        // Retries once on another node what is idempotent and was refused or cut off; never a
-        // write timeout, never a conditional write: those are the caller's to resolve.
+        // The driver's own: what is marked idempotent goes to another node when a node was cut off or
+        // overloaded, and anything once when replicas were known to be away. What then remains
+        // unknown, of conditional writes above all, is the caller's to resolve.
         let profile = ExecutionProfile::builder()
             .consistency(Consistency::Quorum)
             .serial_consistency(Some(SerialConsistency::Serial))

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use scylla::{
+    response::query_result::QueryResult,
     statement::batch::{Batch, BatchType},
     value::CqlValue,
 };
@@ -57,9 +58,16 @@ fn row_key(kind: i8, key: &[u8]) -> Option<RowKey> {
     })
 }
 
-fn decode(stored: Vec<StoredRow>) -> PortResult<Rows> {
+fn stored(answer: QueryResult) -> PortResult<Rows> {
+    let rows = answer
+        .into_rows_result()
+        .map_err(|_| corrupt("conversations"))?;
+    let rows = rows
+        .rows::<StoredRow>()
+        .map_err(|_| corrupt("conversations"))?;
     let mut found = Rows::default();
-    for (kind, key, value, written) in stored {
+    for row in rows {
+        let (kind, key, value, written) = row.map_err(|_| corrupt("conversations"))?;
         let key = row_key(kind, &key).ok_or_else(|| corrupt("conversations"))?;
         let Some(value) = value.map(Bytes::from) else {
             continue;
@@ -94,16 +102,7 @@ impl ScyllaMessageStore {
             .cluster
             .execute(&self.statements.read_rows, values)
             .await?;
-        let rows = answer
-            .into_rows_result()
-            .map_err(|_| corrupt("conversations"))?;
-        let rows = rows
-            .rows::<StoredRow>()
-            .map_err(|_| corrupt("conversations"))?;
-        decode(
-            rows.collect::<Result<_, _>>()
-                .map_err(|_| corrupt("conversations"))?,
-        )
+        stored(answer)
     }
 
     /// Not paged: a thousand members are some hundred KiB, and pages would not be of one moment.
@@ -113,16 +112,7 @@ impl ScyllaMessageStore {
             .cluster
             .execute(&self.statements.read_members, values)
             .await?;
-        let rows = answer
-            .into_rows_result()
-            .map_err(|_| corrupt("conversations"))?;
-        let rows = rows
-            .rows::<StoredRow>()
-            .map_err(|_| corrupt("conversations"))?;
-        decode(
-            rows.collect::<Result<_, _>>()
-                .map_err(|_| corrupt("conversations"))?,
-        )
+        stored(answer)
     }
 
     pub(super) async fn apply(&self, mutation: &Mutation) -> PortResult<()> {
