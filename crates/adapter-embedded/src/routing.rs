@@ -67,14 +67,6 @@ impl Leases {
         true
     }
 
-    /// Prolongs, or sets again; `false` if another connection holds a live lease.
-    fn refresh(&mut self, route: &Route, now: Millis, lease_ms: u64) -> bool {
-        let other = self
-            .live(route.device, now)
-            .is_some_and(|lease| lease.connection != route.connection);
-        !other && self.set(route, now, lease_ms)
-    }
-
     /// Forgets ended leases, each time the table has doubled.
     fn sweep(&mut self, now: Millis) {
         if self.held.len() > self.sweep_at.max(Self::LEAST_SWEEP) {
@@ -96,7 +88,7 @@ impl Routing for EmbeddedRouting {
         let mut leases = self.leases();
         Ok(routes
             .iter()
-            .filter(|route| !leases.refresh(route, now, lease_ms))
+            .filter(|route| !leases.set(route, now, lease_ms))
             .map(|route| route.device)
             .collect())
     }

@@ -72,15 +72,6 @@ impl State {
         }
         !newer
     }
-
-    /// Prolongs or sets again; `false` if another connection holds a live lease.
-    fn refresh(&mut self, route: &Route, now: Millis, lease_ms: u64) -> bool {
-        let other = self
-            .leases
-            .get(&route.device)
-            .is_some_and(|held| held.ends > now && held.route.connection != route.connection);
-        !other && self.set(route, now, lease_ms)
-    }
 }
 
 #[async_trait]
@@ -108,7 +99,7 @@ impl Routing for MemoryRouting {
         }
         let lost = routes
             .iter()
-            .filter(|route| !state.refresh(route, now, lease_ms))
+            .filter(|route| !state.set(route, now, lease_ms))
             .map(|route| route.device)
             .collect();
         if fate == Fate::Unknown {

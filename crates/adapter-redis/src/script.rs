@@ -13,12 +13,12 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1";
 
 /// KEYS: any number. ARGV: lease in ms, then a value a key. The positions, from 1, of the keys
-/// that another connection has.
+/// that a higher connection has.
 const REFRESH: &str = "\
 local lost = {}
 for at, key in ipairs(KEYS) do
   local held, own = redis.call('GET', key), ARGV[at + 1]
-  if held and string.sub(held, 1, 20) ~= string.sub(own, 1, 20) then
+  if held and string.sub(held, 1, 20) > string.sub(own, 1, 20) then
     lost[#lost + 1] = at
   else
     redis.call('SET', key, own, 'PX', ARGV[1])

@@ -22,8 +22,8 @@ pub trait Routing: Send + Sync + fmt::Debug {
     /// Sets the route unless the stored connection id is higher; `false` if it is.
     async fn set(&self, route: &Route, lease_ms: u64) -> PortResult<bool>;
 
-    /// Prolongs leases; returns the devices whose live route is not the given connection. A lease
-    /// that has run out but was not taken over is set again.
+    /// Prolongs leases, as if each was set again; returns the devices whose stored connection id is
+    /// higher. A lower one, of a connection that this one replaced, gives way.
     async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Vec<DeviceId>>;
 
     /// Removes the route if it is still this connection's.

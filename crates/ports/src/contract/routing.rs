@@ -29,6 +29,7 @@ macro_rules! routing_contract {
             refreshing_prolongs_the_lease
             refreshing_names_the_devices_that_another_connection_took
             refreshing_sets_a_lease_again_that_ended_and_was_not_taken
+            refreshing_takes_over_from_a_lower_connection
             removing_ends_only_the_own_connection
             a_look_up_finds_those_that_have_a_route
             of_sixteen_connections_at_once_the_highest_stays
@@ -127,6 +128,13 @@ pub async fn refreshing_sets_a_lease_again_that_ended_and_was_not_taken(factory:
     );
     assert_eq!(find(&*routing, 1).await, Some(route(1, 5)));
     assert_eq!(find(&*routing, 2).await, Some(never_set));
+}
+
+pub async fn refreshing_takes_over_from_a_lower_connection(factory: &impl Factory) {
+    let routing = factory.create().await;
+    assert!(set(&*routing, &route(1, 5)).await);
+    assert_eq!(refresh(&*routing, &[route(1, 6)]).await, []);
+    assert_eq!(find(&*routing, 1).await, Some(route(1, 6)));
 }
 
 pub async fn removing_ends_only_the_own_connection(factory: &impl Factory) {
