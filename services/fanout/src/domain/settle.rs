@@ -45,6 +45,7 @@ pub(super) fn settle(
     let mut recent = Recent {
         stamp: conversation.head.stamp.after(logged.appended_at),
         appended_at: logged.appended_at,
+        digest_prefix: digest_prefix(&digest_of(logged, record)),
         outcome,
         head_hash: None,
         previous_head_hash: None,

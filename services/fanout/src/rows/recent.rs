@@ -15,6 +15,7 @@ impl From<&Recent> for events::RecentRow {
         Self {
             stamp: recent.stamp.0,
             appended_at_ms: recent.appended_at.0,
+            digest_prefix: Bytes::copy_from_slice(&recent.digest_prefix),
             outcome: Some((&recent.outcome).into()),
             head_hash: hash(&recent.head_hash).unwrap_or_default(),
             previous_head_hash: hash(&recent.previous_head_hash).unwrap_or_default(),
@@ -42,6 +43,7 @@ impl TryFrom<&events::RecentRow> for Recent {
         Ok(Self {
             stamp: Stamp(row.stamp),
             appended_at: Millis(row.appended_at_ms),
+            digest_prefix: convert::digest_prefix(&row.digest_prefix)?,
             outcome: Outcome::try_from(outcome)?,
             head_hash: hash(&row.head_hash, "head_hash")?,
             previous_head_hash: hash(&row.previous_head_hash, "previous_head_hash")?,

@@ -35,6 +35,9 @@ pub enum Failure {
     /// The log has lost records that were folded.
     #[error("the log ends at {end}, below the checkpoint {checkpoint}")]
     LogEndsEarly { end: Offset, checkpoint: Offset },
+    /// So it has, and has taken others since.
+    #[error("the log holds another record at {0} than was folded there")]
+    OtherRecord(Offset),
 }
 
 /// Decided records that wait to be written, in order.
@@ -177,7 +180,14 @@ impl Folder {
         conversation: &Conversation,
         logged: &Logged,
         recent: Option<&Recent>,
-    ) -> Result<Effects, Error> {
+    ) -> Result<Effects, Failure> {
+        let fits = recent.map_or_else(
+            || Recent::may_be_gone(logged.appended_at, self.clock.now()),
+            |recent| recent.is_of(logged),
+        );
+        if !fits {
+            return Err(Failure::OtherRecord(logged.place.offset));
+        }
         let Some(recent) = recent else {
             // Its row is gone with its day. Marks at the head make every device look for itself.
             return Ok(Effects::remind(&conversation.members, &conversation.head));
@@ -190,12 +200,8 @@ impl Folder {
             }
             None => None,
         };
-        Ok(replay(
-            &conversation.members,
-            logged,
-            recent,
-            group.as_ref(),
-        )?)
+        let effects = replay(&conversation.members, logged, recent, group.as_ref());
+        Ok(effects.map_err(Error::from)?)
     }
 
     fn check_clock(&self, run: &[Logged]) -> Result<(), Failure> {

@@ -110,7 +110,7 @@ impl Partitions {
             Some(State::Stopped) | None => return,
         };
         let state = match failure {
-            Failure::LogEndsEarly { .. } => {
+            Failure::LogEndsEarly { .. } | Failure::OtherRecord(_) => {
                 tracing::error!(partition = id.0, cause = %failure, "partition stopped: the log has lost records");
                 State::Stopped
             }

@@ -88,6 +88,7 @@ fn recent() -> Recent {
     Recent {
         stamp: Stamp(1_700_000_000_123_000),
         appended_at: AT,
+        digest_prefix: [0x22; 8],
         outcome: Outcome::Applied(Sequence(1_000)),
         head_hash: Some(HeadHash::new([0x11; 32])),
         previous_head_hash: Some(HeadHash::new([0x12; 32])),

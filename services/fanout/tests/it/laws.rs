@@ -209,6 +209,28 @@ async fn a_log_that_has_lost_folded_records_stops_the_partition() {
     assert_eq!(rig.table(), before, "and nothing was folded on top");
 }
 
+/// The end of the log is lost, and before a worker looks others have appended beyond it.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_has_other_records_where_some_were_folded_stops_the_partition() {
+    let records = history();
+    let rig = Rig::new(&records);
+    rig.worker().drain(true).await;
+    let before = rig.table();
+
+    let mut other = records[..5].to_vec();
+    let said = records[5..].iter().rev().map(|logged| Logged {
+        appended_at: records.last().unwrap().appended_at,
+        ..logged.clone()
+    });
+    other.extend(said.clone().chain(said));
+    let log = shorter_log(&rig, &other);
+    log.commit(&[(PARTITION, Offset(3))]).await.unwrap();
+    let mut worker = rig.worker_on(Arc::new(log), Arc::new(rig.store.clone()));
+    worker.turn(true).await;
+    assert!(worker.step.partitions().is_stopped(PARTITION));
+    assert_eq!(rig.table(), before, "and nothing was folded on top");
+}
+
 #[tokio::test(start_paused = true)]
 async fn under_another_log_id_nothing_counts_as_folded_and_counters_absorb_it() {
     let acts = [Act::Genesis { who: 0 }, commit(0, Some((true, 1))), say(0)];

@@ -3,19 +3,7 @@
 
 use xchat_types::{Counter, Outcome, RefuseReason as No, Sequence};
 
-use crate::meaning::{Meaning, What};
-
-#[derive(Clone, Copy, Default, PartialEq)]
-enum Stage {
-    #[default]
-    Out,
-    /// And whether it has got its one envelope.
-    Invited(bool),
-    In,
-}
-
-/// Person `i` is of account `ACCOUNT[i]`; person 0 owns the group.
-const ACCOUNT: [usize; 4] = [0, 1, 2, 1];
+use crate::meaning::{ACCOUNT, Meaning, Stage, What, account, own_or_owner};
 
 #[derive(Default)]
 pub(crate) struct Model {
@@ -55,6 +43,17 @@ impl Model {
         let outcome = refused.unwrap_or_else(|| self.apply(who, meaning.what));
         self.answers.push((meaning.clone(), outcome.clone()));
         outcome
+    }
+
+    /// Whether a device is delivered a record that takes its sequence now.
+    pub(crate) fn hears(&self, device: usize, of: &Meaning) -> bool {
+        match (self.stages[device], of.what) {
+            (Stage::In, _) => true,
+            (Stage::Out, what) => matches!(what, What::Genesis) && device == of.who,
+            (Stage::Invited(true), What::Accept) => ACCOUNT[device] == ACCOUNT[of.who],
+            (Stage::Invited(got), What::Say(_, size, _)) => !got && size <= 4_096,
+            (Stage::Invited(got), _) => !got,
+        }
     }
 
     fn refusal(&self, who: usize, what: What) -> Option<No> {
@@ -131,21 +130,15 @@ impl Model {
             }
             What::Accept | What::Decline => {
                 let accepts = matches!(what, What::Accept);
-                let to = if accepts { Stage::In } else { Stage::Out };
-                for own in account(who) {
-                    self.stages[own] = if invited(self.stages[own]) {
-                        to
-                    } else {
-                        self.stages[own]
-                    };
+                let asked = account(who).filter(|own| invited(self.stages[*own]));
+                for own in asked.collect::<Vec<_>>() {
+                    self.stages[own] = if accepts { Stage::In } else { Stage::Out };
                 }
             }
             What::Leave => {
                 self.stale_below.push(self.epoch);
-                for own in account(who)
-                    .filter(|own| self.leaves[*own])
-                    .collect::<Vec<_>>()
-                {
+                let leaves = account(who).filter(|own| self.leaves[*own]);
+                for own in leaves.collect::<Vec<_>>() {
                     (self.stages[own], self.asked[own]) = (Stage::Out, true);
                 }
             }
@@ -153,12 +146,4 @@ impl Model {
         }
         Outcome::Applied(Sequence(self.sequence))
     }
-}
-
-fn account(who: usize) -> impl Iterator<Item = usize> {
-    (0..4).filter(move |other| ACCOUNT[*other] == ACCOUNT[who])
-}
-
-fn own_or_owner(who: usize, whom: usize) -> bool {
-    who == 0 || ACCOUNT[who] == ACCOUNT[whom]
 }

@@ -19,8 +19,6 @@ struct Ledger {
     hash: HeadHash,
     sequence: u64,
     commits: HashMap<Epoch, usize>,
-    /// What each device was delivered, in order.
-    slices: HashMap<usize, Vec<u64>>,
 }
 
 impl Ledger {
@@ -29,15 +27,26 @@ impl Ledger {
             hash: head_hash_start(&CONVERSATION),
             sequence: 0,
             commits: HashMap::new(),
-            slices: HashMap::new(),
         }
     }
 
-    fn check(&mut self, world: &World, outcome: &Outcome, effects: &Effects) {
+    /// `hear`: the people who are to be delivered the record, if it takes a sequence.
+    fn check(
+        &mut self,
+        world: &World,
+        hear: &BTreeSet<usize>,
+        outcome: &Outcome,
+        effects: &Effects,
+    ) {
         let logged = world.log.last().unwrap();
         let record = Record::decode(&CONVERSATION, &logged.bytes).ok();
         let Some(sequence) = outcome.sequence() else {
             assert_eq!(effects.envelope, None);
+            assert_eq!(
+                effects.audience,
+                [],
+                "what is not applied is delivered to nobody"
+            );
             let told = effects.told.as_ref().unwrap();
             assert_eq!(told.outcome, *outcome, "what is not applied is told");
             return;
@@ -63,10 +72,12 @@ impl Ledger {
                 assert_eq!(*commits, 1, "one commit an epoch");
             }
         }
-        for device in &effects.audience {
-            let slice = self.slices.entry(world.who(*device)).or_default();
-            slice.push(sequence.0);
-        }
+        let audience: BTreeSet<_> = effects.audience.iter().map(|id| world.who(*id)).collect();
+        assert_eq!(audience.len(), effects.audience.len(), "nobody twice");
+        assert_eq!(
+            audience, *hear,
+            "who is in, or asked, is delivered {sequence}"
+        );
     }
 }
 
@@ -86,10 +97,11 @@ fn play(acts: &[Act]) -> World {
             records(&mut world, act)
         };
         for (bytes, meaning) in made {
+            let hear = (0..4).filter(|who| model.hears(*who, &meaning)).collect();
             let expected = model.fold(&meaning);
             let (outcome, effects) = world.append(bytes.clone());
             assert_eq!(outcome, expected, "{meaning:?}");
-            ledger.check(&world, &outcome, &effects);
+            ledger.check(&world, &hear, &outcome, &effects);
             said.push((bytes, meaning));
         }
     }
