@@ -4,10 +4,12 @@
 use std::{io::Write as _, path::Path, process::Command};
 
 /// Files that contain one of the words.
-pub fn find(folder: &Path, words: &[String]) -> Vec<String> {
+pub fn find(folder: &Path, words: &[impl AsRef<[u8]>]) -> Vec<String> {
     let mut list = tempfile::NamedTempFile::new().expect("a temporary file");
-    list.write_all(words.join("\n").as_bytes())
-        .expect("a list of words");
+    for word in words {
+        let line = [word.as_ref(), b"\n"].concat();
+        list.write_all(&line).expect("a list of words");
+    }
     let output = Command::new("grep")
         .args([
             "--recursive",

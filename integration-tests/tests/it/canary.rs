@@ -10,7 +10,16 @@ const REQUEST: &str = "canary-request-c04be2";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_body_name_or_phrase_word_is_found_in_any_file_or_log() {
-    let mut house = house(Shape::OneProcess);
+    search(Shape::OneProcess).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_body_name_or_phrase_word_is_found_with_four_processes_that_talk_over_tcp() {
+    search(Shape::FourProcesses).await;
+}
+
+async fn search(shape: Shape) {
+    let mut house = house(shape);
     let mut alice = Person::register(&house.server(), "canaryalice5d").await;
     let mut bob = Person::register(&house.server(), "canarybob9e").await;
     let asked = alice.send_to_name("canarybob9e", REQUEST).await;
@@ -32,6 +41,11 @@ async fn no_body_name_or_phrase_word_is_found_in_any_file_or_log() {
         words.extend(singles.windows(2).map(|pair| pair.join(" ")));
     }
     let nothing: [&str; 0] = [];
+    // The scan does see the logs with their spans, and what the stores hold.
+    assert_ne!(scan::find(house.folder(), &["task{task="]), nothing);
+    let id = alice.account.as_bytes().split(|byte| *byte == b'\n');
+    let id = id.max_by_key(|part| part.len()).unwrap();
+    assert_ne!(scan::find(&house.folder().join("data"), &[id]), nothing);
     assert_eq!(scan::find(house.folder(), &words), nothing, "on the server");
     for person in [&alice, &bob] {
         assert_eq!(
