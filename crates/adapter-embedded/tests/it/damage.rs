@@ -142,8 +142,6 @@ async fn flipping_any_byte_after_a_kill_cuts_loudly_at_most_what_no_later_write_
     let used = used(&path);
     let store = Arc::default();
     let mut cuts = 0;
-    // Every byte near the end, and some of those before.
-    let near = used - 900;
     for position in 0..used {
         match flip(folder.path(), &path, position, (&expected, &store)).await {
             Verdict::CutLoudly => {
