@@ -13,7 +13,8 @@ pub struct Config {
     pub application_bytes: ByteSize,
     /// Largest commit bundle, genesis or control record.
     pub handshake_bytes: ByteSize,
-    /// Records pushed to a socket and not yet acknowledged, above which it must pull.
+    /// Records pushed to a socket and not yet acknowledged, above which it must pull. A quarter of
+    /// it in one conversation: from there on that one is pulled, and the others go on.
     pub unacknowledged: u32,
     /// Bytes waiting to be written to one socket, above which pushes give way to a resync.
     pub mailbox_bytes: ByteSize,
@@ -31,7 +32,8 @@ pub struct Config {
     pub login: HumanDuration,
     /// Frames before login.
     pub frames_before_login: u32,
-    /// Sockets at once that have not logged in.
+    /// Sockets at once that have not logged in. One too many displaces the oldest of the address
+    /// that has most of them.
     pub sockets_before_login: u32,
     /// Sockets at once. Zero: what the limit of open files allows, less a reserve.
     pub sockets: u32,
@@ -90,6 +92,7 @@ impl Section for Config {
             ("unacknowledged", self.unacknowledged == 0),
             ("requests_in_flight", self.requests_in_flight == 0),
             ("frames_before_login", self.frames_before_login < 3),
+            ("sockets_before_login", self.sockets_before_login == 0),
             ("message_burst", self.message_burst == 0),
             ("handshake_burst", self.handshake_burst == 0),
         ] {

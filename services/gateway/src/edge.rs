@@ -17,6 +17,7 @@ use crate::{
     config::Config,
     domain::{admission::Sizes, pace::Pace},
     registry::Registry,
+    socket::lobby::Lobby,
     upstream::{fanout::Fanout, leases::Leases},
 };
 
@@ -33,7 +34,7 @@ pub(crate) struct Edge {
     pub(crate) fanout: Fanout,
     pub(crate) leases: Leases,
     pub(crate) sockets: Arc<Semaphore>,
-    pub(crate) strangers: Arc<Semaphore>,
+    pub(crate) lobby: Arc<Lobby>,
     pub(crate) identity: IdentityServiceClient<Channel>,
     pub(crate) authority: RwLock<Option<Arc<Authority>>>,
 }

@@ -35,6 +35,7 @@ use crate::{
     edge::Edge,
     grpc::deliver::Deliver,
     registry::Registry,
+    socket::lobby::Lobby,
     upstream::{
         fanout::{self, Pump},
         leases::Leases,
@@ -80,7 +81,7 @@ fn edge(config: &Config, deps: Deps) -> (Arc<Edge>, Pump) {
         fanout,
         leases: Leases::new(deps.presence, deps.address, config.lease.0),
         sockets: Arc::new(Semaphore::new(sockets(config, deps.open_files))),
-        strangers: Arc::new(Semaphore::new(config.sockets_before_login as usize)),
+        lobby: Arc::new(Lobby::new(config.sockets_before_login as usize)),
         identity: IdentityServiceClient::new(deps.identity),
         authority: RwLock::new(None),
         config: config.clone(),

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod budget;
 pub(crate) mod connection;
 pub(crate) mod greeting;
+pub(crate) mod lobby;
 pub(crate) mod mailbox;
 pub(crate) mod request;
 pub(crate) mod upgrade;

@@ -5,10 +5,16 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _, stream::FuturesUnordered};
-use tokio::time::{Instant, MissedTickBehavior};
-use tokio_tungstenite::tungstenite::{
-    Message,
-    protocol::{CloseFrame, frame::coding::CloseCode},
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
 };
 use xchat_proto::common::{Error, Reason};
 
@@ -23,6 +29,9 @@ use crate::{
     },
 };
 
+/// For the last word to a socket, which may have stopped to read.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// A request in work: its encoded answer, and the session when it brought a new one.
 pub(crate) type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 pub(crate) type Done = (Bytes, Option<Session>);
@@ -33,27 +42,36 @@ pub(crate) async fn run(edge: Arc<Edge>, arrival: Arrival) {
         mut stream,
         unlock,
         socket,
-        stranger,
+        seat,
     } = arrival;
-    let greeted = tokio::time::timeout(
-        edge.config.login.0,
-        Box::pin(greeting::greet(&edge, &mut stream)),
-    );
-    let session = match greeted.await {
-        Ok(Ok(session)) => session,
-        Ok(Err(farewell)) => return farewell_of(&edge, &mut stream, farewell).await,
-        Err(_) => {
-            let late = answer::error(Reason::Timeout, "login took too long");
-            return farewell_of(&edge, &mut stream, Some(late)).await;
-        }
+    let session = tokio::select! {
+        biased;
+        // Without a word: it would keep what has to be given back at once.
+        () = seat.displaced() => None,
+        session = receive(&edge, &mut stream) => session,
+    };
+    let Some(session) = session else {
+        return;
     };
     unlock.unlock();
-    drop(stranger);
+    drop(seat);
     let Some(connection) = Connection::open(Arc::clone(&edge), session, stream) else {
         return;
     };
     connection.serve().await;
     drop(socket);
+}
+
+/// The session of a socket that logs in; one that does not is told why not, and closed.
+async fn receive(edge: &Edge, stream: &mut Stream) -> Option<Session> {
+    let greeted = Box::pin(greeting::greet(edge, stream));
+    let farewell = match tokio::time::timeout(edge.config.login.0, greeted).await {
+        Ok(Ok(session)) => return Some(session),
+        Ok(Err(farewell)) => farewell,
+        Err(_) => Some(answer::error(Reason::Timeout, "login took too long")),
+    };
+    farewell_of(edge, stream, farewell).await;
+    None
 }
 
 async fn farewell_of(edge: &Edge, stream: &mut Stream, farewell: Option<Error>) {
@@ -65,22 +83,25 @@ async fn farewell_of(edge: &Edge, stream: &mut Stream, farewell: Option<Error>) 
     close(stream).await;
 }
 
-async fn close(stream: &mut Stream) {
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut WebSocketStream<S>) {
     let frame = CloseFrame {
         code: CloseCode::Away,
         reason: "".into(),
     };
-    let _ = tokio::time::timeout(Duration::from_secs(1), stream.close(Some(frame))).await;
+    let _ = tokio::time::timeout(FAREWELL, stream.close(Some(frame))).await;
 }
 
-struct Connection {
+/// `S` is what the WebSocket runs over.
+struct Connection<S> {
     edge: Arc<Edge>,
     session: Session,
     id: u64,
     mailbox: Arc<Mailbox>,
-    stream: Stream,
+    stream: WebSocketStream<S>,
     work: FuturesUnordered<Work>,
     heard: Instant,
+    /// When the session's access token ends, and the socket with it.
+    ends: Instant,
 }
 
 /// What a turn of the loop woke up for.
@@ -89,10 +110,11 @@ enum Turn {
     Done(Done),
     Mail,
     Tick,
+    Ended,
 }
 
-impl Connection {
-    fn open(edge: Arc<Edge>, session: Session, stream: Stream) -> Option<Self> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    fn open(edge: Arc<Edge>, session: Session, stream: WebSocketStream<S>) -> Option<Self> {
         let limit = usize::try_from(edge.config.mailbox_bytes.0).unwrap_or(usize::MAX);
         let mailbox = Arc::new(Mailbox::new(limit, edge.config.unacknowledged));
         let id = edge.leases.next_connection(edge.now());
@@ -100,6 +122,7 @@ impl Connection {
             return None;
         }
         let (work, heard) = (FuturesUnordered::new(), Instant::now());
+        let ends = end_of(&edge, &session);
         Some(Self {
             edge,
             session,
@@ -108,6 +131,7 @@ impl Connection {
             stream,
             work,
             heard,
+            ends,
         })
     }
 
@@ -115,6 +139,8 @@ impl Connection {
         let mut tick = tokio::time::interval(self.edge.config.heartbeat.0);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tick.reset();
+        let end = tokio::time::sleep_until(self.ends);
+        tokio::pin!(end);
         let limit = self.edge.config.requests_in_flight as usize;
         loop {
             let mailbox = Arc::clone(&self.mailbox);
@@ -123,9 +149,13 @@ impl Connection {
                 Some(done) = self.work.next(), if !self.work.is_empty() => Turn::Done(done),
                 () = mailbox.changed() => Turn::Mail,
                 _ = tick.tick() => Turn::Tick,
+                () = end.as_mut() => Turn::Ended,
             };
             if !self.turn(turn).await {
                 break;
+            }
+            if end.deadline() != self.ends {
+                end.as_mut().reset(self.ends);
             }
         }
         self.edge.registry.remove(self.session.device, self.id);
@@ -141,6 +171,7 @@ impl Connection {
             Turn::Done(done) => self.finish(done, &mut frames),
             Turn::Mail => true,
             Turn::Tick => self.tick(&mut frames),
+            Turn::Ended => self.end(&mut frames),
         };
         // Whatever else is ready leaves with it.
         while let Some(Some(done)) = futures_util::FutureExt::now_or_never(self.work.next()) {
@@ -203,26 +234,32 @@ impl Connection {
         let same = session.is_none_or(|new| new.device == self.session.device);
         if let Some(new) = session.filter(|_| same) {
             self.session = new;
+            self.ends = end_of(&self.edge, &new);
         }
         frames.push(Message::Binary(answer));
         same
     }
 
-    /// Closes an idle socket and one whose token has died; else keeps it warm.
+    /// Closes an idle socket, and one whose token has died by a clock that was set; else keeps it
+    /// warm.
     fn tick(&mut self, frames: &mut Vec<Message>) -> bool {
         if self.heard.elapsed() > self.edge.config.idle.0 {
             return false;
         }
-        if self.session.expires_at < self.edge.now() {
-            let after = self.edge.reconnect_after_ms();
-            frames.push(Message::Binary(answer::going_away(
-                Reason::TokenExpired,
-                after,
-            )));
-            return false;
+        if self.session.expires_at <= self.edge.now() {
+            return self.end(frames);
         }
+        self.mailbox.unstick();
         frames.push(Message::Ping(Bytes::new()));
         true
+    }
+
+    /// The token has died and was not renewed in band.
+    fn end(&self, frames: &mut Vec<Message>) -> bool {
+        let after = self.edge.reconnect_after_ms();
+        let goodbye = answer::going_away(Reason::TokenExpired, after);
+        frames.push(Message::Binary(goodbye));
+        false
     }
 
     /// Writes all frames with one flush; a socket that takes nothing for too long is given up.
@@ -237,9 +274,21 @@ impl Connection {
             }
             stream.flush().await
         };
-        matches!(
-            tokio::time::timeout(self.edge.config.write_timeout.0, write).await,
-            Ok(Ok(()))
-        )
+        // A reader that has stopped does not outlive its token either.
+        let now = Instant::now();
+        let patience = now + self.edge.config.write_timeout.0;
+        let deadline = patience.min(self.ends.max(now + FAREWELL));
+        let written = tokio::time::timeout_at(deadline, write);
+        matches!(written.await, Ok(Ok(())))
     }
 }
+
+/// The moment of the monotonic clock at which the session's token ends.
+fn end_of(edge: &Edge, session: &Session) -> Instant {
+    let now = Instant::now();
+    let life = Duration::from_millis(edge.now().until(session.expires_at));
+    now.checked_add(life).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests;

@@ -73,6 +73,9 @@ impl Mailbox {
         if state.closing.is_some() {
             return;
         }
+        if state.window.skips(conversation, highest) {
+            return;
+        }
         if !self.has_room(&state, &frame) {
             state.window.close();
         } else if state.window.admit(conversation, highest, records) {
@@ -108,6 +111,13 @@ impl Mailbox {
             drop(state);
             self.changed.notify_one();
         }
+    }
+
+    /// To be called at each heartbeat: see [`Window::unstick`]. The next [`Mailbox::take`] holds
+    /// the resync.
+    pub(crate) fn unstick(&self) {
+        let mut state = self.lock();
+        state.resync |= state.window.unstick();
     }
 
     /// The device starts again from its marks, and a route leads here.
@@ -193,6 +203,32 @@ mod tests {
         assert_eq!(taken.frames.len(), 3, "two records, then the resync");
         assert_eq!(taken.frames.last(), Some(&answer::resync()));
         assert!(mailbox.take().frames.is_empty());
+    }
+
+    #[test]
+    fn a_conversation_that_nobody_acknowledges_leaves_the_others_alone_and_comes_back() {
+        let live = ConversationId::new([2; 32]);
+        let frame = |byte| Bytes::from(vec![byte; 10]);
+        let mailbox = Mailbox::new(1_000_000, 256);
+        for sequence in 1..=300 {
+            push(&mailbox, sequence);
+            mailbox.push_records(live, Sequence(sequence), 1, frame(2));
+            let taken = mailbox.take().frames;
+            assert!(taken.contains(&frame(2)), "at {sequence}");
+            assert!(!taken.contains(&answer::resync()));
+            mailbox.acknowledge(live, Sequence(sequence));
+        }
+        mailbox.acknowledge(CONVERSATION, Sequence(64));
+        assert_eq!(mailbox.take().frames, [answer::resync()]);
+        push(&mailbox, 301);
+        assert_eq!(mailbox.take().frames.len(), 1);
+    }
+
+    #[test]
+    fn a_mailbox_without_room_is_not_closed_by_a_conversation_that_is_set_aside() {
+        let mailbox = Mailbox::new(6_450, 256);
+        (1..=80).for_each(|sequence| push(&mailbox, sequence));
+        assert_eq!(mailbox.take().frames.len(), 64, "and no resync");
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! HTTP upgrade to WebSocket (RFC 6455, section 4.2), done here instead of by axum's extractor
 //! because the byte budget of a stranger must sit below the WebSocket parser.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     extract::{Request, State},
@@ -18,6 +22,7 @@ use tokio_tungstenite::{
         protocol::{Role, WebSocketConfig},
     },
 };
+use xchat_runtime::http::PeerAddress;
 use xchat_types::limits;
 
 use crate::{
@@ -25,6 +30,7 @@ use crate::{
     socket::{
         budget::{Budget, Unlock},
         connection,
+        lobby::Seat,
     },
 };
 
@@ -36,7 +42,7 @@ pub(crate) struct Arrival {
     pub(crate) stream: Stream,
     pub(crate) unlock: Unlock,
     pub(crate) socket: OwnedSemaphorePermit,
-    pub(crate) stranger: OwnedSemaphorePermit,
+    pub(crate) seat: Seat,
 }
 
 /// Handler of `/v1/ws`.
@@ -45,15 +51,10 @@ pub(crate) async fn upgrade(State(edge): State<Arc<Edge>>, mut request: Request)
         Ok(accept) => accept,
         Err(what) => return (StatusCode::UPGRADE_REQUIRED, what).into_response(),
     };
-    let permits = Arc::clone(&edge.sockets)
-        .try_acquire_owned()
-        .and_then(|socket| {
-            let stranger = Arc::clone(&edge.strangers).try_acquire_owned()?;
-            Ok((socket, stranger))
-        });
-    let Ok((socket, stranger)) = permits else {
+    let Ok(socket) = Arc::clone(&edge.sockets).try_acquire_owned() else {
         return overloaded();
     };
+    let seat = edge.lobby.enter(peer(&request));
     let on_upgrade = hyper::upgrade::on(&mut request);
     let tasks = edge.tasks.clone();
     tasks.spawn_session("socket", async move {
@@ -64,13 +65,20 @@ pub(crate) async fn upgrade(State(edge): State<Arc<Edge>>, mut request: Request)
                     stream,
                     unlock,
                     socket,
-                    stranger,
+                    seat,
                 },
             ))
             .await;
         }
     });
     switching(&accept)
+}
+
+/// Requests that did not come over the public listener count as one peer.
+fn peer(request: &Request) -> IpAddr {
+    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let peer = request.extensions().get::<PeerAddress>();
+    peer.map_or(unknown, |PeerAddress(address)| address.ip())
 }
 
 async fn open(on_upgrade: OnUpgrade, frames: u32) -> Option<(Stream, Unlock)> {
