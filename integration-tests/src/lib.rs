@@ -15,6 +15,7 @@
 pub mod frames;
 pub mod house;
 pub mod person;
+pub mod raw;
 pub mod scan;
 
 pub use house::{House, Shape};
