@@ -132,7 +132,9 @@ async fn a_window_that_stays_closed_ends_in_a_resync() {
     let connection = Connection::open(Arc::clone(&edge), session(&edge, life), near).unwrap();
     for conversation in 1..=6 {
         for sequence in 1..=60 {
-            let frame = answer::push(Body::DeliverPush(Default::default()));
+            let frame = answer::push(Body::DeliverPush(
+                xchat_proto::client::DeliverPush::default(),
+            ));
             let conversation = xchat_types::ConversationId::new([conversation; 32]);
             let sequence = xchat_types::Sequence(sequence);
             connection
