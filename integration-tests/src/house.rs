@@ -171,6 +171,15 @@ impl House {
             .filter_map(|path| std::fs::read_to_string(path).ok())
             .collect()
     }
+
+    /// Fails if a process has logged a panic: those of sockets and of the fold are caught.
+    pub fn has_not_panicked(&self) {
+        let logs = self.logs();
+        // As `xchat_runtime::telemetry` writes it, and as the standard library does before that.
+        let is_panic = |line: &&str| line.contains("panic place=") || line.contains("panicked at");
+        let panics: Vec<&str> = logs.lines().filter(is_panic).collect();
+        assert!(panics.is_empty(), "{panics:#?}");
+    }
 }
 
 impl Drop for House {
