@@ -5,17 +5,21 @@
 //! 30 s / 10 s, a connection age, and [`MAX_MESSAGE_BYTES`] for every generated client and
 //! server (`max_decoding_message_size`, which tonic only offers there).
 
+mod address;
 mod cut;
 mod dialer;
 mod in_process;
+mod remote;
 
 use std::time::Duration;
 
 use tonic::transport::{Endpoint, Server};
 
+pub use address::{Address, Addresses};
 pub(crate) use cut::Cut;
-pub use dialer::{Address, Dialer};
+pub use dialer::Dialer;
 pub use in_process::{Incoming, in_process, pair};
+pub use remote::Remote;
 pub use tonic::transport::Channel;
 
 /// Deadline of a call between services.
@@ -31,11 +35,6 @@ const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
 const CONNECTION_AGE: Duration = Duration::from_mins(10);
 const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(30);
-
-/// A lazy channel to another process: connects at the first call and again after each loss.
-pub fn remote(address: &Address) -> Channel {
-    limits(address.endpoint()).connect_lazy()
-}
 
 fn limits(endpoint: Endpoint) -> Endpoint {
     endpoint

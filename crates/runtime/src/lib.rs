@@ -11,6 +11,7 @@ pub mod http;
 pub mod lifecycle;
 
 pub mod limits;
+pub mod mtls;
 pub mod service;
 pub mod status;
 pub mod tasks;

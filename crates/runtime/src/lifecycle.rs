@@ -6,13 +6,16 @@
 
 mod signals;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, io, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt, future::join_all};
 use rustls::ServerConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 use tonic_health::{ServingStatus, server::health_reporter};
@@ -24,7 +27,8 @@ use crate::{
     channel::{self, Cut, Incoming},
     config::HumanDuration,
     http::serve_http,
-    service::State,
+    mtls::{self, AllowList, Mtls},
+    service::{Callers, State},
 };
 
 /// How the server stops.
@@ -80,6 +84,8 @@ pub struct Plan {
     pub tasks: Tasks,
     pub roles: Vec<Role>,
     pub public: Option<Public>,
+    /// With which services authenticate each other over TCP, if they do.
+    pub mtls: Option<Mtls>,
     pub shutdown: ShutdownConfig,
 }
 
@@ -108,6 +114,7 @@ impl Plan {
             tasks,
             roles,
             mut public,
+            mtls,
             shutdown,
         } = self;
         let mut healths = Vec::new();
@@ -119,7 +126,12 @@ impl Plan {
                 incoming.serve(parts.name, routes.clone(), &tasks);
             }
             if let (Some(listener), Some(routes)) = (grpc, parts.routes) {
-                serve_grpc(parts.name, listener, routes, &parts.health, &tasks);
+                let doors = Doors {
+                    listener,
+                    mtls: mtls.clone(),
+                    callers: parts.callers,
+                };
+                serve_grpc(parts.name, doors, routes, &parts.health, &tasks);
             }
             for worker in parts.workers {
                 tasks.spawn(worker.name, (worker.run)(tasks.soft().clone()));
@@ -222,14 +234,18 @@ where
     }
 }
 
-/// Serves gRPC on a port, with the standard health service beside it.
-fn serve_grpc(
-    name: &'static str,
+/// Where a service's gRPC is entered, and by whom.
+struct Doors {
     listener: TcpListener,
-    routes: Routes,
-    health: &Health,
-    tasks: &Tasks,
-) {
+    mtls: Option<Mtls>,
+    callers: &'static [Callers],
+}
+
+/// Handshakes of one service at a time.
+const HANDSHAKES: usize = 64;
+
+/// Serves gRPC on a port, with the standard health service beside it.
+fn serve_grpc(name: &'static str, doors: Doors, routes: Routes, health: &Health, tasks: &Tasks) {
     let (reporter, service) = health_reporter();
     let mut serving = health.watch();
     let stop = tasks.soft().clone();
@@ -250,13 +266,37 @@ fn serve_grpc(
     });
     let stop = tasks.soft().clone().cancelled_owned();
     let hard = tasks.hard().clone();
-    let streams = TcpListenerStream::new(listener)
-        .map(move |accepted| accepted.map(|stream| Cut::new(stream, &hard)));
+    let routes = routes.add_service(service);
+    let accepted = TcpListenerStream::new(doors.listener);
+    let Some(mtls) = doors.mtls else {
+        let streams = accepted.map(move |accepted| accepted.map(|one| Cut::new(one, &hard)));
+        tasks.spawn(name, async move {
+            let router = channel::server().add_routes(routes);
+            router.serve_with_incoming_shutdown(streams, stop).await?;
+            Ok(())
+        });
+        return;
+    };
+    let handshake = move |stream: io::Result<TcpStream>| {
+        let mtls = mtls.clone();
+        async move { mtls::accept(&mtls, stream?).await }
+    };
+    let streams = accepted
+        .map(handshake)
+        .buffer_unordered(HANDSHAKES)
+        .filter_map(|secure| ready(refuse_strangers(secure)))
+        .map(move |secure| Ok::<_, io::Error>(Cut::new(secure, &hard)));
     tasks.spawn(name, async move {
-        channel::server()
-            .add_routes(routes.add_service(service))
-            .serve_with_incoming_shutdown(streams, stop)
-            .await?;
+        let router = channel::server()
+            .layer(AllowList(doors.callers))
+            .add_routes(routes);
+        router.serve_with_incoming_shutdown(streams, stop).await?;
         Ok(())
     });
+}
+
+fn refuse_strangers(secure: io::Result<mtls::Secure>) -> Option<mtls::Secure> {
+    secure
+        .inspect_err(|cause| tracing::warn!(%cause, "a connection without a certificate of ours"))
+        .ok()
 }

@@ -22,6 +22,15 @@ pub struct ServiceParts {
     pub workers: Vec<Worker>,
     pub health: Health,
     pub drain: Option<Drain>,
+    /// Who may call what, where services authenticate each other; what is not listed, nobody.
+    pub callers: &'static [Callers],
+}
+
+/// Roles that may call RPCs whose paths begin so: `/package.Service/Method`.
+#[derive(Clone, Copy, Debug)]
+pub struct Callers {
+    pub path: &'static str,
+    pub roles: &'static [&'static str],
 }
 
 impl ServiceParts {
@@ -34,6 +43,7 @@ impl ServiceParts {
             workers: Vec::new(),
             health: Health::serving(),
             drain: None,
+            callers: &[],
         }
     }
 }

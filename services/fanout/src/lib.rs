@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use tonic::service::Routes;
 use xchat_proto::fanout::fanout_service_server::FanoutServiceServer;
-use xchat_runtime::{ServiceParts, Worker, channel::MAX_MESSAGE_BYTES};
+use xchat_runtime::{ServiceParts, Worker, channel::MAX_MESSAGE_BYTES, service::Callers};
 
 pub use config::Config;
 pub use deps::{Deps, PartitionKey};
@@ -39,6 +39,12 @@ use worker::{
 
 /// Name of the role.
 pub const NAME: &str = "fanout";
+
+/// Devices speak through gateways.
+const CALLERS: &[Callers] = &[Callers {
+    path: "/xchat.fanout.v1.FanoutService/",
+    roles: &["gateway"],
+}];
 
 /// Wires ingress, worker and lag guard. Nothing runs before the lifecycle starts it.
 pub fn build(config: &Config, deps: Deps) -> ServiceParts {
@@ -67,6 +73,7 @@ pub fn build(config: &Config, deps: Deps) -> ServiceParts {
     ServiceParts {
         routes: Some(Routes::new(server)),
         workers: vec![looking, folding(config, deps, conversations)],
+        callers: CALLERS,
         ..ServiceParts::new(NAME)
     }
 }

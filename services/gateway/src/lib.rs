@@ -27,7 +27,7 @@ use xchat_proto::{
     common::Reason, gateway::gateway_service_server::GatewayServiceServer,
     identity::identity_service_client::IdentityServiceClient,
 };
-use xchat_runtime::{Drain, ServiceParts, Worker, channel::MAX_MESSAGE_BYTES};
+use xchat_runtime::{Drain, ServiceParts, Worker, channel::MAX_MESSAGE_BYTES, service::Callers};
 
 pub use crate::{config::Config, deps::Deps};
 use crate::{
@@ -49,6 +49,12 @@ const AUTHORITY_REFRESH: Duration = Duration::from_mins(1);
 const REVOKED_SWEEP: Duration = Duration::from_secs(1);
 const PACE_SWEEP: Duration = Duration::from_mins(1);
 
+/// Nobody but fanout puts anything before a device.
+const CALLERS: &[Callers] = &[Callers {
+    path: "/xchat.gateway.v1.GatewayService/",
+    roles: &["fanout"],
+}];
+
 /// Wires the edge: its HTTP routes, its gRPC service, its workers and its drain.
 pub fn build(config: &Config, deps: Deps) -> ServiceParts {
     let (edge, pump) = edge(config, deps);
@@ -57,6 +63,7 @@ pub fn build(config: &Config, deps: Deps) -> ServiceParts {
     };
     let service = GatewayServiceServer::new(deliver).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let mut parts = ServiceParts::new("gateway");
+    parts.callers = CALLERS;
     parts.routes = Some(tonic::service::Routes::new(service));
     parts.http = Some(http::router(Arc::clone(&edge)));
     parts.workers = workers(&edge, pump);

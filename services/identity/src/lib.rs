@@ -17,7 +17,7 @@ mod usecase;
 
 use std::sync::Arc;
 
-use xchat_runtime::ServiceParts;
+use xchat_runtime::{ServiceParts, service::Callers};
 
 pub use config::Config;
 pub use deps::Deps;
@@ -26,10 +26,17 @@ pub use service::BuildError;
 /// Role name.
 pub const NAME: &str = "identity";
 
+/// Devices speak through gateways.
+const CALLERS: &[Callers] = &[Callers {
+    path: "/xchat.identity.v1.IdentityService/",
+    roles: &["gateway"],
+}];
+
 /// Wires the service. Nothing runs and nothing is read before it is started.
 pub fn build(config: &Config, deps: Deps) -> Result<ServiceParts, BuildError> {
     let service = Arc::new(service::Identity::new(config, deps)?);
     let mut parts = ServiceParts::new(NAME);
+    parts.callers = CALLERS;
     parts.routes = Some(grpc::routes(service));
     Ok(parts)
 }

@@ -12,7 +12,7 @@ mod grpc;
 mod usecase;
 
 use xchat_proto::presence::presence_service_server::PresenceServiceServer;
-use xchat_runtime::{ServiceParts, channel::MAX_MESSAGE_BYTES};
+use xchat_runtime::{ServiceParts, channel::MAX_MESSAGE_BYTES, service::Callers};
 
 pub use config::Config;
 pub use deps::Deps;
@@ -21,12 +21,33 @@ pub use error::Error;
 /// Name of the role.
 pub const NAME: &str = "presence";
 
+/// Only gateways know who connects; only fanout has something to bring.
+const CALLERS: &[Callers] = &[
+    Callers {
+        path: "/xchat.presence.v1.PresenceService/LookupRoutes",
+        roles: &["fanout"],
+    },
+    Callers {
+        path: "/xchat.presence.v1.PresenceService/SetRoute",
+        roles: &["gateway"],
+    },
+    Callers {
+        path: "/xchat.presence.v1.PresenceService/RefreshRoutes",
+        roles: &["gateway"],
+    },
+    Callers {
+        path: "/xchat.presence.v1.PresenceService/RemoveRoute",
+        roles: &["gateway"],
+    },
+];
+
 /// Wires the service; it has no workers and holds no state of its own.
 pub fn build(config: &Config, deps: Deps) -> ServiceParts {
     let service = grpc::Presence::new(config.bounds(), deps.routing);
     let server = PresenceServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     ServiceParts {
         routes: Some(tonic::service::Routes::new(server)),
+        callers: CALLERS,
         ..ServiceParts::new(NAME)
     }
 }

@@ -22,7 +22,7 @@ use xchat_proto::{
 };
 use xchat_runtime::{
     ServiceParts, Tasks,
-    channel::{self, Dialer},
+    channel::{self, Dialer, Remote},
     config::HumanDuration,
     lifecycle::{Ended, Plan, Role, ShutdownConfig},
     status::failure,
@@ -65,7 +65,7 @@ impl PresenceService for Service {
     }
 }
 
-fn routes() -> Routes {
+pub(crate) fn routes() -> Routes {
     let server = PresenceServiceServer::new(Service);
     Routes::new(server.max_decoding_message_size(channel::MAX_MESSAGE_BYTES))
 }
@@ -145,11 +145,12 @@ async fn a_service_on_a_port_is_dialled_by_its_address_and_tells_its_health() {
             grpc: Some(listener),
         }],
         public: None,
+        mtls: None,
         shutdown: ShutdownConfig::default(),
     };
     let running = plan.start();
     assert!(running.ready().await);
-    let dialer = Dialer::new();
+    let dialer = Dialer::new(Remote::plain("test"));
     let channel = dialer.dial(&address).unwrap();
     assert!(set(channel.clone()).await.unwrap());
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());
@@ -170,7 +171,8 @@ async fn a_service_on_a_port_is_dialled_by_its_address_and_tells_its_health() {
 #[tokio::test]
 async fn a_name_of_this_process_is_dialled_like_an_address() {
     let tasks = Tasks::new();
-    let dialer = Dialer::new().with("here", channel::in_process("test", routes(), &tasks));
+    let here = channel::in_process("test", routes(), &tasks);
+    let dialer = Dialer::new(Remote::plain("test")).with("here", here);
     assert!(set(dialer.dial("here").unwrap()).await.unwrap());
     assert!(dialer.dial("there").is_err());
 }

@@ -26,6 +26,7 @@ fn plan(parts: ServiceParts) -> Plan {
             grpc: None,
         }],
         public: None,
+        mtls: None,
         shutdown: ShutdownConfig {
             drain: HumanDuration::from_secs(5),
             grace: HumanDuration::from_secs(3_600),

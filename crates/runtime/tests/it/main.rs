@@ -12,4 +12,5 @@ mod config;
 mod config_text;
 mod http;
 mod lifecycle;
+mod mtls;
 mod settings;

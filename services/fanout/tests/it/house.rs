@@ -24,7 +24,7 @@ use xchat_proto::{
 };
 use xchat_runtime::{
     Tasks,
-    channel::{Channel, Dialer, in_process},
+    channel::{Channel, Dialer, Remote, in_process},
     config::HumanDuration,
     status::failure,
 };
@@ -159,7 +159,7 @@ impl House {
     ) -> Self {
         let tasks = Tasks::new();
         let gateway = Gateway::default();
-        let gateways = Dialer::new().with(GATEWAY, gateway.serve(&tasks));
+        let gateways = Dialer::new(Remote::plain("gateway")).with(GATEWAY, gateway.serve(&tasks));
         let routing = Arc::new(MemoryRouting::new(Arc::clone(&clock) as _));
         let deps = Deps {
             log,

@@ -14,7 +14,10 @@ use xchat_fanout::{
     worker::{Announcer, Committer, Folder, Ownership, Step, commit::Progress, run},
 };
 use xchat_ports::{Clock, EventLog, MessageStore, event_log::Append};
-use xchat_runtime::{Tasks, channel::Dialer};
+use xchat_runtime::{
+    Tasks,
+    channel::{Dialer, Remote},
+};
 use xchat_types::{ConversationId, PartitionId};
 
 use crate::{
@@ -45,7 +48,7 @@ impl Rig {
             log: MemoryEventLog::new(PARTITIONS, Arc::clone(&shared)),
             store: MemoryMessageStore::new(Arc::clone(&shared)),
             routing: Arc::new(MemoryRouting::new(shared)),
-            gateways: Dialer::new(),
+            gateways: Dialer::new(Remote::plain("gateway")),
             tasks: Tasks::new(),
             clock,
         };
