@@ -1,9 +1,15 @@
-//! `[backends]`: one key a port.
+//! `[backends]`: one key a port, and one an engine.
+
+mod engines;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use xchat_runtime::{Mistakes, Section, config::ByteSize};
 use xchat_types::limits::MAX_HANDSHAKE_BYTES;
+
+#[cfg(any(feature = "kafka", feature = "scylla", feature = "redis"))]
+pub(crate) use engines::listed;
+pub use engines::{Kafka, Redis, Scylla};
 
 /// Which engine stands behind each port.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -13,15 +19,42 @@ pub struct Config {
     pub message_store: MessageStore,
     pub directory_store: DirectoryStore,
     pub routing: Routing,
+    pub kafka: Kafka,
+    pub scylla: Scylla,
+    pub redis: Redis,
 }
 
-/// Engines that this build has.
+/// What keeps the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Files in the data directory, or memory for what may be lost.
+pub enum LogKind {
+    /// Files in the data directory.
     #[default]
     Embedded,
+    /// A topic of many brokers.
+    Kafka,
+}
+
+/// What keeps a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// Files in the data directory.
+    #[default]
+    Embedded,
+    /// ScyllaDB or Apache Cassandra.
+    Scylla,
+}
+
+/// What keeps routes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RoutingKind {
+    /// The memory of the one process that runs presence.
+    #[default]
+    Embedded,
+    /// Redis or Valkey.
+    Redis,
 }
 
 /// The log that makes a record durable before it is acknowledged.
@@ -29,19 +62,19 @@ pub enum Kind {
 #[serde(deny_unknown_fields, default)]
 pub struct EventLog {
     /// The engine.
-    pub kind: Kind,
+    pub kind: LogKind,
     /// Number of partitions. Fixed when the log is made: changing it later is refused.
     #[schemars(range(min = 1, max = 65_536))]
     pub partitions: u32,
-    /// Size of a log file. Old files are deleted whole, when all in them is 30 days old or
-    /// delivered.
+    /// Size of a log file, where it is embedded. Old files are deleted whole, when all in them is
+    /// 30 days old or delivered.
     pub segment: ByteSize,
 }
 
 impl Default for EventLog {
     fn default() -> Self {
         Self {
-            kind: Kind::Embedded,
+            kind: LogKind::Embedded,
             partitions: 256,
             segment: ByteSize::mib(32),
         }
@@ -53,7 +86,7 @@ impl Default for EventLog {
 #[serde(deny_unknown_fields, default)]
 pub struct MessageStore {
     /// The engine.
-    pub kind: Kind,
+    pub kind: StoreKind,
 }
 
 /// The store of accounts, devices, names and key packages.
@@ -61,7 +94,7 @@ pub struct MessageStore {
 #[serde(deny_unknown_fields, default)]
 pub struct DirectoryStore {
     /// The engine.
-    pub kind: Kind,
+    pub kind: StoreKind,
 }
 
 /// Which device is on which gateway.
@@ -69,7 +102,7 @@ pub struct DirectoryStore {
 #[serde(deny_unknown_fields, default)]
 pub struct Routing {
     /// The engine.
-    pub kind: Kind,
+    pub kind: RoutingKind,
 }
 
 impl Section for Config {
@@ -89,5 +122,40 @@ impl Section for Config {
             let what = format!("is not between {} and 1 GiB", ByteSize(least));
             mistakes.add("event_log.segment", what);
         }
+        let on_kafka = self.event_log.kind == LogKind::Kafka;
+        let on_scylla = self.message_store.kind == StoreKind::Scylla;
+        let directory_on_scylla = self.directory_store.kind == StoreKind::Scylla;
+        let on_redis = self.routing.kind == RoutingKind::Redis;
+        if on_kafka != on_scylla {
+            let what = "log and store prove each other: \"kafka\" goes with a message_store on \
+                        \"scylla\", \"embedded\" with an embedded one";
+            mistakes.add("event_log.kind", what);
+        }
+        for (key, chosen, name, built) in [
+            ("event_log.kind", on_kafka, "kafka", cfg!(feature = "kafka")),
+            (
+                "message_store.kind",
+                on_scylla,
+                "scylla",
+                cfg!(feature = "scylla"),
+            ),
+            (
+                "directory_store.kind",
+                directory_on_scylla,
+                "scylla",
+                cfg!(feature = "scylla"),
+            ),
+            ("routing.kind", on_redis, "redis", cfg!(feature = "redis")),
+        ] {
+            if chosen && !built {
+                let what = format!(
+                    "this program was built without {name}: build it with `--features {name}`"
+                );
+                mistakes.add(key, what);
+            }
+        }
+        mistakes.check(&self.kafka);
+        mistakes.check(&self.scylla);
+        mistakes.check(&self.redis);
     }
 }

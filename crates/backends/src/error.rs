@@ -8,6 +8,12 @@ use xchat_adapter_embedded::OpenError;
 pub enum Error {
     #[error(transparent)]
     Embedded(#[from] OpenError),
+    #[error("{what}")]
+    Engine {
+        code: &'static str,
+        trouble: Trouble,
+        what: String,
+    },
 }
 
 /// What kind of trouble it is: what a supervisor does about it.
@@ -19,6 +25,8 @@ pub enum Trouble {
     Access,
     /// What is there can't be used, and nobody but a human should change it.
     Content,
+    /// The engine does not answer, or refuses: it may later.
+    Away,
 }
 
 impl Error {
@@ -26,6 +34,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Embedded(error) => error.code(),
+            Self::Engine { code, .. } => code,
         }
     }
 
@@ -40,6 +49,23 @@ impl Error {
                 | OpenError::Unusable { .. }
                 | OpenError::Version { .. } => Trouble::Content,
             },
+            Self::Engine { trouble, .. } => *trouble,
         }
     }
+}
+
+/// An error with its causes, in one line.
+#[cfg(any(feature = "kafka", feature = "scylla", feature = "redis"))]
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
 }

@@ -1,7 +1,8 @@
 //! From the configuration to the chosen adapters: the only crate that names them all.
 //!
 //! A store is opened by the role that owns it, when that role is built, and by nobody else: an
-//! embedded store has one owning process.
+//! embedded store has one owning process. Engines other than the embedded ones are features of the
+//! build.
 
 pub mod config;
 mod error;

@@ -1,5 +1,12 @@
 //! Opening, and letting go.
 
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "scylla")]
+mod scylla;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,7 +21,10 @@ use xchat_adapter_embedded::{
 };
 use xchat_ports::{Clock, DirectoryStore, EventLog, MessageStore, Rng, Routing};
 
-use crate::{Config, Error, config::Kind};
+use crate::{
+    Config, Error,
+    config::{LogKind, RoutingKind, StoreKind},
+};
 
 /// How often it is looked whether a store is free, and how long at most.
 const RELEASE_PAUSE: Duration = Duration::from_millis(2);
@@ -44,6 +54,8 @@ enum Opened {
     Messages(EmbeddedMessageStore),
     Log(Arc<EmbeddedEventLog>),
     Directory(EmbeddedDirectoryStore),
+    #[cfg(feature = "kafka")]
+    Kafka(Arc<xchat_adapter_kafka::KafkaEventLog>),
 }
 
 impl Opened {
@@ -52,7 +64,19 @@ impl Opened {
             Self::Messages(store) => store.is_shared(),
             Self::Log(log) => Arc::strong_count(log) > 1,
             Self::Directory(store) => store.is_shared(),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(log) => Arc::strong_count(log) > 1,
         }
+    }
+}
+
+/// The configuration's check refuses what this build lacks; this keeps the program total.
+#[cfg(not(all(feature = "kafka", feature = "scylla", feature = "redis")))]
+fn lacking(name: &str) -> Error {
+    Error::Engine {
+        code: "not_built",
+        trouble: crate::Trouble::Content,
+        what: format!("this program was built without {name}"),
     }
 }
 
@@ -67,13 +91,21 @@ impl Backends {
         }
     }
 
-    /// Opens what fanout owns. Blocks: it reads the log back to its last checkpoint.
+    /// Opens what fanout owns. An embedded log is read back to its last checkpoint, on this thread.
     ///
     /// # Errors
-    /// When another process has it, it can't be written, or its content is damaged.
-    pub fn envelopes(&mut self) -> Result<Envelopes, Error> {
-        let (Kind::Embedded, Kind::Embedded) =
-            (self.config.message_store.kind, self.config.event_log.kind);
+    /// When another process has it, it can't be reached or written, or its content is damaged.
+    pub async fn envelopes(&mut self) -> Result<Envelopes, Error> {
+        match (self.config.event_log.kind, self.config.message_store.kind) {
+            (LogKind::Kafka, _) | (_, StoreKind::Scylla) => Ok(Envelopes {
+                store: self.scylla_messages().await?,
+                log: self.kafka_log().await?,
+            }),
+            (LogKind::Embedded, StoreKind::Embedded) => self.embedded_envelopes(),
+        }
+    }
+
+    fn embedded_envelopes(&mut self) -> Result<Envelopes, Error> {
         let clock = Arc::clone(&self.clock);
         let store = EmbeddedMessageStore::open(&self.data_dir.join("messages"), clock)?;
         self.opened.push(Opened::Messages(store.clone()));
@@ -89,29 +121,107 @@ impl Backends {
         Ok(Envelopes { log, store })
     }
 
-    /// Opens what identity owns. Blocks.
+    #[cfg(feature = "kafka")]
+    async fn kafka_log(&mut self) -> Result<Arc<dyn EventLog>, Error> {
+        let log = Arc::new(kafka::log(&self.config).await?);
+        self.opened.push(Opened::Kafka(Arc::clone(&log)));
+        Ok(log)
+    }
+
+    #[cfg(not(feature = "kafka"))]
+    #[allow(clippy::unused_async, reason = "engines are waited for")]
+    async fn kafka_log(&mut self) -> Result<Arc<dyn EventLog>, Error> {
+        Err(lacking("kafka"))
+    }
+
+    #[cfg(feature = "scylla")]
+    async fn scylla_messages(&self) -> Result<Arc<dyn MessageStore>, Error> {
+        let clock = Arc::clone(&self.clock);
+        Ok(Arc::new(scylla::messages(&self.config, clock).await?))
+    }
+
+    #[cfg(not(feature = "scylla"))]
+    #[allow(clippy::unused_async, reason = "engines are waited for")]
+    async fn scylla_messages(&self) -> Result<Arc<dyn MessageStore>, Error> {
+        Err(lacking("scylla"))
+    }
+
+    /// Opens what identity owns; an embedded store on this thread.
     ///
     /// # Errors
-    /// When another process has it, it can't be written, or its content is damaged.
-    pub fn directory(&mut self) -> Result<Arc<dyn DirectoryStore>, Error> {
-        let Kind::Embedded = self.config.directory_store.kind;
+    /// When another process has it, it can't be reached or written, or its content is damaged.
+    #[allow(clippy::unused_async, reason = "engines are waited for")]
+    pub async fn directory(&mut self) -> Result<Arc<dyn DirectoryStore>, Error> {
         let clock = Arc::clone(&self.clock);
-        let store = EmbeddedDirectoryStore::open(&self.data_dir.join("directory"), clock)?;
-        self.opened.push(Opened::Directory(store.clone()));
-        Ok(Arc::new(store))
+        match self.config.directory_store.kind {
+            StoreKind::Embedded => {
+                let folder = self.data_dir.join("directory");
+                let store = EmbeddedDirectoryStore::open(&folder, clock)?;
+                self.opened.push(Opened::Directory(store.clone()));
+                Ok(Arc::new(store))
+            }
+            #[cfg(feature = "scylla")]
+            StoreKind::Scylla => Ok(Arc::new(scylla::directory(&self.config, clock).await?)),
+            #[cfg(not(feature = "scylla"))]
+            StoreKind::Scylla => Err(lacking("scylla")),
+        }
     }
 
     /// What presence owns.
-    pub fn routing(&self) -> Arc<dyn Routing> {
-        let Kind::Embedded = self.config.routing.kind;
-        Arc::new(EmbeddedRouting::new(Arc::clone(&self.clock)))
+    ///
+    /// # Errors
+    /// When the settings of the engine can't be used.
+    pub fn routing(&self) -> Result<Arc<dyn Routing>, Error> {
+        match self.config.routing.kind {
+            RoutingKind::Embedded => {
+                let clock = Arc::clone(&self.clock);
+                Ok(Arc::new(EmbeddedRouting::new(clock)))
+            }
+            #[cfg(feature = "redis")]
+            RoutingKind::Redis => Ok(Arc::new(redis::routing(&self.config)?)),
+            #[cfg(not(feature = "redis"))]
+            RoutingKind::Redis => Err(lacking("redis")),
+        }
     }
 
     /// What fanout reads: the same store where the engine has many clients, presence's RPC where
     /// it has one owner.
-    pub fn routing_of(&self, presence: Channel) -> Arc<dyn Routing> {
-        let Kind::Embedded = self.config.routing.kind;
-        Arc::new(RemoteRouting::new(presence))
+    ///
+    /// # Errors
+    /// As [`Backends::routing`].
+    pub fn routing_of(&self, presence: Channel) -> Result<Arc<dyn Routing>, Error> {
+        match self.config.routing.kind {
+            RoutingKind::Embedded => Ok(Arc::new(RemoteRouting::new(presence))),
+            RoutingKind::Redis => self.routing(),
+        }
+    }
+
+    /// Brings the schema of the engine that keeps the stores up to this program; names what was
+    /// applied. `None` where all stores are embedded, which have none.
+    ///
+    /// # Errors
+    /// When the engine can't be reached, or holds another schema under a known name.
+    pub async fn migrate(&self) -> Result<Option<Vec<&'static str>>, Error> {
+        let kinds = [
+            self.config.message_store.kind,
+            self.config.directory_store.kind,
+        ];
+        if !kinds.contains(&StoreKind::Scylla) {
+            return Ok(None);
+        }
+        self.migrate_scylla().await.map(Some)
+    }
+
+    #[cfg(feature = "scylla")]
+    async fn migrate_scylla(&self) -> Result<Vec<&'static str>, Error> {
+        let holder = u64::from_le_bytes(xchat_ports::ambient::random(&*self.rng));
+        scylla::migrate(&self.config, format!("{holder:016x}")).await
+    }
+
+    #[cfg(not(feature = "scylla"))]
+    #[allow(clippy::unused_async, reason = "engines are waited for")]
+    async fn migrate_scylla(&self) -> Result<Vec<&'static str>, Error> {
+        Err(lacking("scylla"))
     }
 
     /// Waits until nobody uses the stores any more and closes them, the last opened first. When
@@ -125,6 +235,12 @@ impl Backends {
             }
             if store.is_shared() {
                 tracing::error!("a store is still in use and was not closed");
+            }
+            #[cfg(feature = "kafka")]
+            if let Opened::Kafka(log) = &store
+                && let Err(cause) = log.close().await
+            {
+                tracing::error!(%cause, "the log was closed before all was acknowledged");
             }
             // A store's last sync blocks.
             let _ = spawn_blocking(move || drop(store)).await;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod invite;
+mod schema;
 mod serve;
 mod settings;
 
@@ -63,6 +64,11 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Looks after the tables of ScyllaDB or Cassandra.
+    Schema {
+        #[command(subcommand)]
+        command: SchemaCommand,
+    },
     /// Makes invites, for servers where not everyone may sign up.
     Invite {
         #[command(subcommand)]
@@ -80,6 +86,12 @@ enum ConfigCommand {
     Example,
     /// Prints the JSON schema of the file, for editors.
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+enum SchemaCommand {
+    /// Makes keyspace and tables, or what is missing of them. Two at once are safe.
+    Migrate(LayerArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +141,9 @@ fn run(line: Line) -> Result<(), StartError> {
             ConfigCommand::Example => say(&settings::example()),
             ConfigCommand::Schema => say(&settings::schema()),
         },
+        Some(Command::Schema {
+            command: SchemaCommand::Migrate(layers),
+        }) => schema::migrate(layers),
         Some(Command::Invite { command }) => match command {
             InviteCommand::Create { uses, days, layers } => invite::create(uses, days, layers),
         },

@@ -8,7 +8,11 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use xchat_runtime::{
-    Mistakes, Section, channel::Address, http::PublicConfig, lifecycle::ShutdownConfig,
+    Mistakes, Section,
+    channel::{Address, Addresses},
+    http::PublicConfig,
+    lifecycle::ShutdownConfig,
+    mtls::MtlsFiles,
     telemetry::LogConfig,
 };
 
@@ -28,6 +32,7 @@ pub struct Config {
     pub backends: xchat_backends::Config,
     pub listen: ListenConfig,
     pub peers: PeersConfig,
+    pub mtls: MtlsFiles,
     pub presence: xchat_presence::Config,
     pub identity: xchat_identity::Config,
     pub fanout: xchat_fanout::Config,
@@ -44,6 +49,8 @@ impl Section for Config {
         mistakes.check(&self.backends);
         mistakes.check(&self.listen);
         mistakes.check(&self.peers);
+        mistakes.check(&self.mtls);
+        self.check_doors(mistakes);
         mistakes.check(&self.presence);
         mistakes.check(&self.identity);
         mistakes.check(&self.fanout);
@@ -51,22 +58,51 @@ impl Section for Config {
     }
 }
 
-/// Where a role's gRPC listens, when not all roles are in this process. Loopback only: there is
-/// no mTLS between services yet.
+impl Config {
+    /// Services that others can reach authenticate each other.
+    fn check_doors(&self, mistakes: &mut Mistakes) {
+        let open = |role: &Role| !self.listen.of(*role).ip().is_loopback();
+        for role in Role::ALL.iter().filter(|role| open(role)) {
+            if !self.mtls.is_on() {
+                let what = "others can reach this address, and services do not authenticate each \
+                            other: set mtls.ca_file, mtls.cert_file and mtls.key_file, or listen \
+                            on loopback";
+                mistakes.add(&format!("listen.{role}"), what);
+            }
+        }
+        for role in [Role::Identity, Role::Fanout, Role::Presence] {
+            let addresses = self.peers.of(role).as_slice();
+            if addresses
+                .iter()
+                .any(|one| one.is_encrypted() != self.mtls.is_on())
+            {
+                let what = if self.mtls.is_on() {
+                    "services have certificates (mtls): each address must begin with https://"
+                } else {
+                    "https:// needs mtls.ca_file, mtls.cert_file and mtls.key_file"
+                };
+                mistakes.add(&format!("peers.{role}"), what);
+            }
+        }
+    }
+}
+
+/// Where a role's gRPC listens, when not all roles are in this process. Addresses that others can
+/// reach need `mtls`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListenConfig {
     /// Of identity.
-    #[schemars(extend("x-allowed" = "a loopback address with a port like \"127.0.0.1:8431\""))]
+    #[schemars(extend("x-allowed" = "an address with a port like \"127.0.0.1:8431\""))]
     pub identity: SocketAddr,
     /// Of fanout.
-    #[schemars(extend("x-allowed" = "a loopback address with a port like \"127.0.0.1:8432\""))]
+    #[schemars(extend("x-allowed" = "an address with a port like \"127.0.0.1:8432\""))]
     pub fanout: SocketAddr,
     /// Of presence.
-    #[schemars(extend("x-allowed" = "a loopback address with a port like \"127.0.0.1:8433\""))]
+    #[schemars(extend("x-allowed" = "an address with a port like \"127.0.0.1:8433\""))]
     pub presence: SocketAddr,
     /// Of gateway: fanout delivers here.
-    #[schemars(extend("x-allowed" = "a loopback address with a port like \"127.0.0.1:8434\""))]
+    #[schemars(extend("x-allowed" = "an address with a port like \"127.0.0.1:8434\""))]
     pub gateway: SocketAddr,
 }
 
@@ -103,16 +139,6 @@ impl ListenConfig {
 
 impl Section for ListenConfig {
     const NAME: &'static str = "listen";
-
-    fn check(&self, mistakes: &mut Mistakes) {
-        for role in Role::ALL {
-            if !self.of(role).ip().is_loopback() {
-                let what = "others can reach this address, and services do not authenticate each \
-                            other yet: only loopback is allowed";
-                mistakes.add(role.name(), what);
-            }
-        }
-    }
 }
 
 /// Where roles of other processes are.
@@ -120,20 +146,31 @@ impl Section for ListenConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct PeersConfig {
     /// The gRPC of identity.
-    pub identity: Address,
+    pub identity: Addresses,
     /// The gRPC of fanout.
-    pub fanout: Address,
+    pub fanout: Addresses,
     /// The gRPC of presence.
-    pub presence: Address,
+    pub presence: Addresses,
+}
+
+impl PeersConfig {
+    /// Of a role that others call by its name; gateways are found by their routes.
+    pub(crate) fn of(&self, role: Role) -> &Addresses {
+        match role {
+            Role::Identity => &self.identity,
+            Role::Fanout | Role::Gateway => &self.fanout,
+            Role::Presence => &self.presence,
+        }
+    }
 }
 
 impl Default for PeersConfig {
     fn default() -> Self {
         let listen = ListenConfig::default();
         Self {
-            identity: Address::of(listen.identity),
-            fanout: Address::of(listen.fanout),
-            presence: Address::of(listen.presence),
+            identity: Address::of(listen.identity, false).into(),
+            fanout: Address::of(listen.fanout, false).into(),
+            presence: Address::of(listen.presence, false).into(),
         }
     }
 }

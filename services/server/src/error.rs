@@ -91,6 +91,7 @@ impl From<xchat_backends::Error> for StartError {
             Trouble::InUse => Exit::InUse,
             Trouble::Access => Exit::DataDir,
             Trouble::Content => Exit::Data,
+            Trouble::Away => Exit::Unavailable,
         };
         Self::new(error.code(), exit, error.to_string(), "")
     }

@@ -25,6 +25,8 @@ pub(crate) struct Ports {
 pub(crate) struct Addresses {
     pub(crate) public: Option<SocketAddr>,
     pub(crate) encrypted: bool,
+    /// Whether services authenticate each other.
+    pub(crate) mtls: bool,
     pub(crate) grpc: BTreeMap<Role, SocketAddr>,
 }
 
@@ -37,7 +39,7 @@ impl Addresses {
             let _ = write!(line, " {scheme}://{public}");
         }
         for (role, address) in &self.grpc {
-            let _ = write!(line, " {role} {}", Address::of(*address));
+            let _ = write!(line, " {role} {}", Address::of(*address, self.mtls));
         }
         line
     }
@@ -47,6 +49,7 @@ impl Addresses {
 /// some role is in another process.
 pub(crate) async fn bind(config: &Config, roles: &[Role]) -> Result<Ports, StartError> {
     let mut ports = Ports::default();
+    ports.addresses.mtls = config.mtls.is_on();
     if roles.contains(&Role::Gateway) {
         let tls = load_tls(&config.public.tls).map_err(|error| {
             StartError::new(

@@ -11,15 +11,16 @@ use xchat_ports::{Clock, Rng};
 use xchat_runtime::{
     Tasks,
     ambient::{SystemClock, SystemRng},
-    channel::{self, Channel, Incoming},
+    channel::{self, Channel, Incoming, Remote},
     lifecycle::Plan,
     limits::raise_open_files,
+    mtls::Mtls,
 };
 
 pub(crate) use data_dir::data_dir;
 
 use crate::{
-    Config, Role, StartError,
+    Config, Exit, Role, StartError,
     ports::{Addresses, Ports, bind},
 };
 
@@ -35,6 +36,7 @@ struct Context<'a> {
     config: &'a Config,
     backends: Backends,
     channels: Channels,
+    mtls: Option<Mtls>,
     keys_file: PathBuf,
     addresses: Addresses,
     open_files: Option<u64>,
@@ -43,7 +45,7 @@ struct Context<'a> {
     tasks: Tasks,
 }
 
-/// Binds, opens and builds. Blocks while stores are opened: nothing else runs yet.
+/// Binds, opens and builds. Blocks while embedded stores are opened: nothing else runs yet.
 pub(crate) async fn prepare(config: &Config, roles: &[Role]) -> Result<Prepared, StartError> {
     let data_dir = data_dir(config)?;
     let Ports {
@@ -51,7 +53,8 @@ pub(crate) async fn prepare(config: &Config, roles: &[Role]) -> Result<Prepared,
         mut grpc,
         addresses,
     } = bind(config, roles).await?;
-    let (channels, mut incoming) = channels(config, roles);
+    let mtls = mtls(config)?;
+    let (channels, mut incoming) = channels(config, roles, mtls.as_ref());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
     let mut context = Context {
@@ -63,6 +66,7 @@ pub(crate) async fn prepare(config: &Config, roles: &[Role]) -> Result<Prepared,
             Arc::clone(&rng),
         ),
         channels,
+        mtls,
         keys_file: data_dir.join(key_file::FILE_NAME),
         addresses,
         open_files: raise_open_files(),
@@ -73,7 +77,7 @@ pub(crate) async fn prepare(config: &Config, roles: &[Role]) -> Result<Prepared,
     let mut built = Vec::new();
     for role in Role::ALL.into_iter().filter(|role| roles.contains(role)) {
         built.push(xchat_runtime::lifecycle::Role {
-            parts: context.build(role)?,
+            parts: context.build(role).await?,
             local: incoming.take(role),
             grpc: grpc.remove(&role),
         });
@@ -83,6 +87,7 @@ pub(crate) async fn prepare(config: &Config, roles: &[Role]) -> Result<Prepared,
             tasks: context.tasks,
             roles: built,
             public,
+            mtls: context.mtls,
             shutdown: config.shutdown.clone(),
         },
         backends: context.backends,
@@ -96,6 +101,13 @@ impl Context<'_> {
         let keys = InstallationKeys::load_or_create(&self.keys_file, &*self.rng)?;
         Ok(Arc::new(keys))
     }
+}
+
+fn mtls(config: &Config) -> Result<Option<Mtls>, StartError> {
+    Mtls::load(&config.mtls).map_err(|error| {
+        let next = "check mtls.ca_file, mtls.cert_file and mtls.key_file: all are PEM";
+        StartError::new("mtls_files", Exit::Config, error.to_string(), next)
+    })
 }
 
 /// One channel to each role: in memory to those of this process, over TCP to the others. Fanout
@@ -118,7 +130,7 @@ impl Locals {
     }
 }
 
-fn channels(config: &Config, roles: &[Role]) -> (Channels, Locals) {
+fn channels(config: &Config, roles: &[Role], mtls: Option<&Mtls>) -> (Channels, Locals) {
     let mut locals = Vec::new();
     let mut local = |role| {
         roles.contains(&role).then(|| {
@@ -127,11 +139,19 @@ fn channels(config: &Config, roles: &[Role]) -> (Channels, Locals) {
             channel
         })
     };
-    let peers = &config.peers;
+    let remote = |role: Role| {
+        let mtls = mtls.cloned();
+        let remote = Remote {
+            role: role.name(),
+            mtls,
+        };
+        remote.channel(config.peers.of(role).as_slice())
+    };
+    let mut reach = |role| local(role).unwrap_or_else(|| remote(role));
     let channels = Channels {
-        presence: local(Role::Presence).unwrap_or_else(|| channel::remote(&peers.presence)),
-        identity: local(Role::Identity).unwrap_or_else(|| channel::remote(&peers.identity)),
-        fanout: local(Role::Fanout).unwrap_or_else(|| channel::remote(&peers.fanout)),
+        presence: reach(Role::Presence),
+        identity: reach(Role::Identity),
+        fanout: reach(Role::Fanout),
         gateway: local(Role::Gateway),
     };
     (channels, Locals(locals))

@@ -38,7 +38,7 @@ async fn run(config: &Config, roles: &[Role]) -> Result<(), StartError> {
     Ok(())
 }
 
-fn unavailable(reason: &'static str, error: &std::io::Error) -> StartError {
+pub(super) fn unavailable(reason: &'static str, error: &std::io::Error) -> StartError {
     let what = format!("the system does not give what a server needs: {error}");
     StartError::new(reason, Exit::Unavailable, what, "")
 }

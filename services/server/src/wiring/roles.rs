@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use xchat_runtime::{
     ServiceParts,
-    channel::{Address, Dialer},
+    channel::{Address, Dialer, Remote},
 };
 
 use super::Context;
@@ -14,25 +14,25 @@ use crate::{Exit, Role, StartError};
 const HERE: &str = "in-process";
 
 impl Context<'_> {
-    pub(super) fn build(&mut self, role: Role) -> Result<ServiceParts, StartError> {
+    pub(super) async fn build(&mut self, role: Role) -> Result<ServiceParts, StartError> {
         match role {
-            Role::Presence => Ok(self.presence()),
-            Role::Identity => self.identity(),
-            Role::Fanout => self.fanout(),
+            Role::Presence => self.presence(),
+            Role::Identity => self.identity().await,
+            Role::Fanout => self.fanout().await,
             Role::Gateway => Ok(self.gateway()),
         }
     }
 
-    fn presence(&self) -> ServiceParts {
+    fn presence(&self) -> Result<ServiceParts, StartError> {
         let deps = xchat_presence::Deps {
-            routing: self.backends.routing(),
+            routing: self.backends.routing()?,
         };
-        xchat_presence::build(&self.config.presence, deps)
+        Ok(xchat_presence::build(&self.config.presence, deps))
     }
 
-    fn identity(&mut self) -> Result<ServiceParts, StartError> {
+    async fn identity(&mut self) -> Result<ServiceParts, StartError> {
         let deps = xchat_identity::Deps {
-            directory: self.backends.directory()?,
+            directory: self.backends.directory().await?,
             keys: self.keys()?,
             clock: Arc::clone(&self.clock),
             rng: Arc::clone(&self.rng),
@@ -41,16 +41,19 @@ impl Context<'_> {
             .map_err(|error| StartError::new("keys_unusable", Exit::Data, error.to_string(), ""))
     }
 
-    fn fanout(&mut self) -> Result<ServiceParts, StartError> {
-        let envelopes = self.backends.envelopes()?;
-        let mut gateways = Dialer::new();
+    async fn fanout(&mut self) -> Result<ServiceParts, StartError> {
+        let envelopes = self.backends.envelopes().await?;
+        let mut gateways = Dialer::new(Remote {
+            role: Role::Gateway.name(),
+            mtls: self.mtls.clone(),
+        });
         if let Some(gateway) = &self.channels.gateway {
             gateways = gateways.with(HERE, gateway.clone());
         }
         let deps = xchat_fanout::Deps {
             log: envelopes.log,
             store: envelopes.store,
-            routing: self.backends.routing_of(self.channels.presence.clone()),
+            routing: self.backends.routing_of(self.channels.presence.clone())?,
             gateways,
             partition_key: self.keys()?.partition_key(),
             clock: Arc::clone(&self.clock),
@@ -61,7 +64,7 @@ impl Context<'_> {
 
     fn gateway(&self) -> ServiceParts {
         let address = match self.addresses.grpc.get(&Role::Gateway) {
-            Some(listener) => Address::of(*listener).to_string(),
+            Some(listener) => Address::of(*listener, self.mtls.is_some()).to_string(),
             None => HERE.to_owned(),
         };
         let deps = xchat_gateway::Deps {

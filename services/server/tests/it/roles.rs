@@ -9,7 +9,7 @@ use tokio::{
 use xchat_backends::Backends;
 use xchat_runtime::{
     ambient::{SystemClock, SystemRng},
-    channel::Address,
+    channel::{Address, Addresses},
 };
 use xchat_server::{Config, Ended, Exit, ListenConfig, Role, Server};
 
@@ -87,7 +87,9 @@ async fn start(config: &Config, role: Role) -> Server {
 async fn each_role_in_its_own_server_over_tcp() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config(dir.path());
-    let at = |server: &Server, role| Address::of(server.grpc_address(role).unwrap());
+    let at = |server: &Server, role| {
+        Addresses::from(Address::of(server.grpc_address(role).unwrap(), false))
+    };
     let presence = start(&config, Role::Presence).await;
     config.peers.presence = at(&presence, Role::Presence);
     let identity = start(&config, Role::Identity).await;
@@ -166,11 +168,11 @@ async fn garbage_and_half_requests_on_the_public_port_harm_nobody() {
 }
 
 /// In the same instant, without giving any other task a turn.
-fn stores_are_free(config: &Config) -> bool {
+async fn stores_are_free(config: &Config) -> bool {
     let data_dir = config.data_dir.as_deref().unwrap();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
     let mut backends = Backends::new(&config.backends, data_dir, clock, rng);
-    backends.directory().is_ok() && backends.envelopes().is_ok()
+    backends.directory().await.is_ok() && backends.envelopes().await.is_ok()
 }
 
 #[tokio::test]
@@ -180,9 +182,9 @@ async fn stores_are_free_when_a_stop_or_a_kill_returns() {
     let server = Server::start(config.clone(), &Role::ALL).await.unwrap();
     well_known(&server).await;
     server.kill().await;
-    assert!(stores_are_free(&config), "after a kill");
+    assert!(stores_are_free(&config).await, "after a kill");
     let server = Server::start(config.clone(), &Role::ALL).await.unwrap();
     well_known(&server).await;
     assert_eq!(server.stop().await.unwrap(), Ended::Cleanly);
-    assert!(stores_are_free(&config), "after a stop");
+    assert!(stores_are_free(&config).await, "after a stop");
 }
