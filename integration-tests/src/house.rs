@@ -1,11 +1,16 @@
 //! Server processes of one installation: started, killed, started again on the same data.
 
+mod fleet;
+
 use std::{
     io::{BufRead as _, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -19,6 +24,31 @@ pub enum Shape {
     OneProcess,
     /// Identity, presence, fanout and gateway each in their own, over TCP.
     FourProcesses,
+    /// Two gateways, two fanouts, identity and presence on Kafka, Cassandra and Redis, with mTLS
+    /// between them.
+    Fleet,
+}
+
+/// One of the processes: its roles, and what is set for it alone.
+#[derive(Debug)]
+struct Process {
+    name: String,
+    roles: Vec<&'static str>,
+    settings: Vec<(String, String)>,
+}
+
+impl Process {
+    fn new(name: &str, roles: &[&'static str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            roles: roles.to_vec(),
+            settings: Vec::new(),
+        }
+    }
+
+    fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.settings.push((key.to_owned(), value.into()));
+    }
 }
 
 const ROLES: [&str; 4] = ["presence", "identity", "fanout", "gateway"];
@@ -28,11 +58,13 @@ const READY: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct House {
     program: PathBuf,
-    shape: Shape,
     settings: Vec<(String, String)>,
+    plan: Vec<Process>,
     processes: Vec<Child>,
     folder: TempDir,
-    address: String,
+    /// `host:port` of each public listener.
+    public: Vec<String>,
+    asked: AtomicUsize,
 }
 
 impl House {
@@ -43,46 +75,51 @@ impl House {
 
     /// Further settings as `section__key`, `value`.
     pub fn with(program: impl Into<PathBuf>, shape: Shape, extra: &[(&str, &str)]) -> Self {
-        let [public, ports @ ..] = free_ports::<5>();
-        let mut settings = vec![
-            ("identity__proof_effort".to_owned(), "0".to_owned()),
-            ("identity__proof_target_bits".to_owned(), "0".to_owned()),
-            ("gateway__message_interval".to_owned(), "0s".to_owned()),
-            ("gateway__handshake_interval".to_owned(), "0s".to_owned()),
-            ("public__listen".to_owned(), format!("127.0.0.1:{public}")),
-        ];
-        for (role, port) in ROLES.iter().zip(ports) {
-            settings.push((format!("listen__{role}"), format!("127.0.0.1:{port}")));
-            // Fanout finds gateways by the addresses in their routes.
-            if *role != "gateway" {
-                settings.push((format!("peers__{role}"), format!("http://127.0.0.1:{port}")));
-            }
-        }
-        settings.extend(
-            extra
-                .iter()
-                .map(|(key, value)| ((*key).into(), (*value).into())),
-        );
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let mut settings: Vec<_> = [
+            ("identity__proof_effort", "0"),
+            ("identity__proof_target_bits", "0"),
+            ("gateway__message_interval", "0s"),
+            ("gateway__handshake_interval", "0s"),
+        ]
+        .iter()
+        .map(own)
+        .collect();
+        let mut plan = match shape {
+            Shape::OneProcess => vec![Process::new("all", &[])],
+            Shape::FourProcesses => four_processes(&mut settings),
+            Shape::Fleet => fleet::plan(folder.path(), &mut settings),
+        };
+        settings.extend(extra.iter().map(own));
+        let public = listen(&mut plan);
         let mut house = Self {
             program: program.into(),
-            shape,
             settings,
+            plan,
             processes: Vec::new(),
-            folder: tempfile::tempdir().expect("a temporary folder"),
-            address: format!("ws://127.0.0.1:{public}"),
+            folder,
+            public,
+            asked: AtomicUsize::new(0),
         };
+        if shape == Shape::Fleet {
+            house.migrate();
+        }
         house.start_again();
         house
     }
 
-    /// Where clients connect.
+    /// Where clients connect: with several gateways, to another each time.
     pub fn server(&self) -> Server {
-        self.address.parse().expect("a loopback address")
+        let turn = self.asked.fetch_add(1, Ordering::Relaxed);
+        let public = self.public.iter().cycle().nth(turn % self.public.len());
+        let address = format!("ws://{}", public.expect("a gateway"));
+        address.parse().expect("a loopback address")
     }
 
-    /// `host:port` of the public listener.
+    /// `host:port` of the first public listener.
     pub fn public(&self) -> &str {
-        self.address.trim_start_matches("ws://")
+        self.public.first().expect("a gateway")
     }
 
     /// Data of the server and its logs.
@@ -96,38 +133,28 @@ impl House {
 
     /// Starts all processes and waits until each says that it is ready.
     pub fn start_again(&mut self) {
-        let groups: Vec<&[&str]> = match self.shape {
-            Shape::OneProcess => vec![&[]],
-            Shape::FourProcesses => ROLES.chunks(1).collect(),
-        };
-        for roles in groups {
-            let child = self.spawn(roles);
+        let mut started = Vec::new();
+        for process in &self.plan {
+            let (child, ready) = self.spawn(process);
             self.processes.push(child);
+            started.push((&process.name, ready));
+        }
+        for (name, ready) in started {
+            let said = ready.recv_timeout(READY);
+            assert!(
+                said.is_ok(),
+                "{name} did not become ready:\n{}",
+                self.logs()
+            );
         }
     }
 
-    fn spawn(&self, roles: &[&str]) -> Child {
-        let log = self
-            .folder
-            .path()
-            .join(format!("{}.log", roles.first().unwrap_or(&"all")));
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&log);
-        let mut command = Command::new(&self.program);
-        command
-            .args(roles)
-            .arg("--data-dir")
-            .arg(self.folder.path().join("data"))
-            .env("XCHAT__LOG__FILTER", "debug,h2=info,hyper=info,tower=info")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log.expect("a log file"));
-        for (key, value) in &self.settings {
-            command.env(format!("XCHAT__{}", key.to_uppercase()), value);
-        }
-        let mut child = command.spawn().expect("the server's program");
+    fn spawn(&self, process: &Process) -> (Child, mpsc::Receiver<()>) {
+        let mut child = self
+            .command(process)
+            .args(&process.roles)
+            .spawn()
+            .expect("the server's program");
         let stdout = child.stdout.take().expect("a pipe");
         let (said, ready) = mpsc::channel();
         std::thread::spawn(move || {
@@ -137,11 +164,33 @@ impl House {
                 }
             }
         });
-        if ready.recv_timeout(READY).is_err() {
-            let _ = child.kill();
-            panic!("no process of {roles:?} became ready:\n{}", self.logs());
+        (child, ready)
+    }
+
+    /// The program with its settings, and its log in the folder.
+    fn command(&self, process: &Process) -> Command {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join(format!("{}.log", process.name)));
+        let mut command = Command::new(&self.program);
+        command
+            .env("XCHAT__DATA_DIR", self.folder.path().join("data"))
+            .env("XCHAT__LOG__FILTER", "debug,h2=info,hyper=info,tower=info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log.expect("a log file"));
+        for (key, value) in self.settings.iter().chain(&process.settings) {
+            command.env(format!("XCHAT__{}", key.to_uppercase()), value);
         }
-        child
+        command
+    }
+
+    /// Makes the tables that a fleet's stores need.
+    fn migrate(&self) {
+        let tables = Process::new("migrate", &[]);
+        let status = self.command(&tables).args(["schema", "migrate"]).status();
+        assert!(status.expect("the program").success(), "{}", self.logs());
     }
 
     /// `kill -9` of every process.
@@ -171,15 +220,6 @@ impl House {
             .filter_map(|path| std::fs::read_to_string(path).ok())
             .collect()
     }
-
-    /// Fails if a process has logged a panic: those of sockets and of the fold are caught.
-    pub fn has_not_panicked(&self) {
-        let logs = self.logs();
-        // As `xchat_runtime::telemetry` writes it, and as the standard library does before that.
-        let is_panic = |line: &&str| line.contains("panic place=") || line.contains("panicked at");
-        let panics: Vec<&str> = logs.lines().filter(is_panic).collect();
-        assert!(panics.is_empty(), "{panics:#?}");
-    }
 }
 
 impl Drop for House {
@@ -193,6 +233,34 @@ impl Drop for House {
             eprintln!("the servers' last words:\n{}", last.join("\n"));
         }
     }
+}
+
+fn four_processes(settings: &mut Vec<(String, String)>) -> Vec<Process> {
+    let mut plan = Vec::new();
+    for (role, port) in ROLES.into_iter().zip(free_ports::<4>()) {
+        settings.push((format!("listen__{role}"), format!("127.0.0.1:{port}")));
+        // Fanout finds gateways by the addresses in their routes.
+        if role != "gateway" {
+            settings.push((format!("peers__{role}"), format!("http://127.0.0.1:{port}")));
+        }
+        plan.push(Process::new(role, &[role]));
+    }
+    plan
+}
+
+/// Gives each gateway its public port; returns where they are.
+fn listen(plan: &mut [Process]) -> Vec<String> {
+    let is_gateway =
+        |process: &&mut Process| process.roles.is_empty() || process.roles.contains(&"gateway");
+    let gateways = plan.iter_mut().filter(is_gateway);
+    gateways
+        .zip(free_ports::<2>())
+        .map(|(gateway, port)| {
+            let public = format!("127.0.0.1:{port}");
+            gateway.set("public__listen", public.clone());
+            public
+        })
+        .collect()
 }
 
 /// Ports that were free a moment ago; each listener is held until all are chosen.

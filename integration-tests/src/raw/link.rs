@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
     net::{TcpSocket, TcpStream},
-    time::{Instant, timeout_at},
+    time::timeout,
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite};
 use xchat_proto::{
@@ -171,10 +171,8 @@ impl Link {
 
     /// The next frame; `None` when the socket has been closed.
     pub async fn next(&mut self) -> Option<ServerFrame> {
-        // Pings are no frames.
-        let patience = Instant::now() + SILENCE;
         loop {
-            let message = timeout_at(patience, self.stream.next()).await;
+            let message = timeout(SILENCE, self.stream.next()).await;
             match message.expect("the server says nothing") {
                 Some(Ok(tungstenite::Message::Binary(bytes))) => {
                     return Some(ServerFrame::decode(bytes).expect("a frame of the server"));

@@ -18,6 +18,13 @@ use xchat_integration_tests::{House, Shape};
 /// The server's program, built with these tests.
 const SERVER: &str = env!("CARGO_BIN_EXE_server-under-test");
 
+/// The house of a test; under the feature `fleet` a fleet, whatever the test asks for.
 fn house(shape: Shape) -> House {
-    House::start(SERVER, shape)
+    house_with(shape, &[])
+}
+
+fn house_with(shape: Shape, settings: &[(&str, &str)]) -> House {
+    let fleet = cfg!(feature = "fleet");
+    let shape = if fleet { Shape::Fleet } else { shape };
+    House::with(SERVER, shape, settings)
 }

@@ -229,5 +229,5 @@ async fn ten_thousand_mutated_frames_of_devices_are_each_answered_and_kill_nothi
         "few came to the judge: {seen:?}"
     );
     pair.talk().await;
-    house.has_not_panicked();
+    assert!(!house.logs().contains("panicked"), "no panic is logged");
 }
