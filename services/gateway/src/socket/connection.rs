@@ -279,7 +279,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let patience = now + self.edge.config.write_timeout.0;
         let deadline = patience.min(self.ends.max(now + FAREWELL));
         let written = tokio::time::timeout_at(deadline, write);
-        matches!(written.await, Ok(Ok(())))
+        // Nor does it outlive its device's revocation.
+        let cut = async {
+            self.mailbox.closing().await;
+            tokio::time::sleep(FAREWELL).await;
+        };
+        tokio::select! {
+            biased;
+            written = written => matches!(written, Ok(Ok(()))),
+            () = cut => false,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{domain::window::Window, socket::answer};
 pub(crate) struct Mailbox {
     state: Mutex<State>,
     changed: Notify,
+    closing: Notify,
     limit_bytes: usize,
 }
 
@@ -52,6 +53,7 @@ impl Mailbox {
                 closing: None,
             }),
             changed: Notify::new(),
+            closing: Notify::new(),
             limit_bytes,
         }
     }
@@ -136,6 +138,7 @@ impl Mailbox {
     pub(crate) fn close(&self, reason: Reason) {
         self.lock().closing.get_or_insert(reason);
         self.changed.notify_one();
+        self.closing.notify_one();
     }
 
     /// Takes everything that waits.
@@ -150,6 +153,13 @@ impl Mailbox {
         Taken {
             frames,
             closing: state.closing,
+        }
+    }
+
+    /// Returns when the socket is to be closed, also while its task writes. For that task alone.
+    pub(crate) async fn closing(&self) {
+        if self.lock().closing.is_none() {
+            self.closing.notified().await;
         }
     }
 

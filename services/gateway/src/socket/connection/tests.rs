@@ -125,6 +125,27 @@ async fn a_reader_that_has_stopped_does_not_outlive_its_token() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_that_has_stopped_is_cut_off_when_its_device_is_revoked() {
+    let edge = edge();
+    let started = Instant::now();
+    let (near, far) = sockets(64).await;
+    let life = Duration::from_secs(250);
+    let connection = Connection::open(Arc::clone(&edge), session(&edge, life), near).unwrap();
+    let mailbox = Arc::clone(&connection.mailbox);
+    mailbox.push_note(Bytes::from(vec![0; 1_000]));
+    tokio::join!(connection.serve(), async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        mailbox.close(Reason::DeviceRevoked);
+    });
+    assert!(
+        started.elapsed() < Duration::from_secs(8),
+        "after {:?}",
+        started.elapsed()
+    );
+    drop(far);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_window_that_stays_closed_ends_in_a_resync() {
     let edge = edge();
     let (near, mut far) = sockets(4_096).await;
