@@ -5,9 +5,9 @@
     reason = "these comments are the help text, read in a terminal"
 )]
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Talk end-to-end encrypted: no phone number, no e-mail address, your keys.
 ///
@@ -71,7 +71,12 @@ pub(crate) enum Command {
     /// Show a contact link and QR code, for people who want to write to you.
     Link,
     /// Send a text to somebody, now or as soon as the server is there.
+    ///
+    /// A first text asks to talk, and one further can go only when they have accepted. Writing to
+    /// somebody who asks you accepts their request.
     Send(Send),
+    /// Show the texts that wait to be sent, and why.
+    Outbox,
     /// Send what waits and fetch what is new.
     Sync,
     /// Talk with somebody: lines typed are sent, lines received are shown.
@@ -145,6 +150,39 @@ pub(crate) struct Doctor {
     /// Print nothing; the exit code tells.
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+impl Line {
+    /// Reads a command line. The usage line of a mistake is that of the help: clap's own lists
+    /// every flag that a variable of the environment sets, as if it had to be given.
+    pub(crate) fn read(words: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        command.build();
+        let command = with_usage(command);
+        Self::from_arg_matches(&command.try_get_matches_from(words)?)
+    }
+}
+
+fn with_usage(mut command: clap::Command) -> clap::Command {
+    let usage = command.render_usage().to_string();
+    let names = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned());
+    for name in names.collect::<Vec<_>>() {
+        command = command.mut_subcommand(name, with_usage);
+    }
+    match usage.strip_prefix("Usage: ") {
+        Some(usage) => command.override_usage(usage.to_owned()),
+        None => command,
+    }
+}
+
+/// What is wrong, in one line.
+pub(crate) fn message(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

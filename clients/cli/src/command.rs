@@ -4,6 +4,7 @@ mod answer;
 mod chat;
 mod doctor;
 mod history;
+mod outbox;
 mod register;
 mod requests;
 mod send;
@@ -22,6 +23,7 @@ pub(crate) async fn run(command: Command, place: &Place, screen: Screen) -> Resu
         Command::Whoami => whoami::whoami(&Session::open(place, screen).await?).await,
         Command::Link => whoami::link(&Session::open(place, screen).await?).await,
         Command::Send(args) => send::run(args, Session::open(place, screen).await?).await,
+        Command::Outbox => outbox::run(Session::open(place, screen).await?).await,
         Command::Sync => sync::run(Session::open(place, screen).await?).await,
         Command::Chat(args) => chat::run(&args, Session::open(place, screen).await?).await,
         Command::History(args) => history::run(&args, Session::open(place, screen).await?).await,

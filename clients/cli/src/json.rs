@@ -7,7 +7,7 @@
 )]
 
 use serde::Serialize;
-use xchat_sdk::{AccountId, ConversationId, Message};
+use xchat_sdk::{AccountId, ConversationId, Message, Ticket};
 
 /// Of `whoami`, and of `register` when it has succeeded.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +19,7 @@ pub(crate) struct Whoami {
     pub(crate) server: String,
 }
 
-/// Of `register`, before anything is stored.
+/// Of `register`, once the account is there.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Words<'a> {
     pub(crate) phrase: &'a str,
@@ -42,8 +42,43 @@ pub(crate) struct Sent {
     pub(crate) accepted_at: Option<u64>,
     /// Why it is queued or not sent.
     pub(crate) reason: Option<&'static str>,
-    /// The same in events of `sync` and `chat`.
+    /// The same in `outbox` and in events of `sync` and `chat`.
     pub(crate) ticket: String,
+    /// Whether it accepted a request of the other side, or will.
+    pub(crate) accepts: bool,
+}
+
+/// Of `outbox`, one a text.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Queued {
+    pub(crate) ticket: String,
+    pub(crate) conversation: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) text: String,
+    pub(crate) since: Option<u64>,
+    /// Why it waits; `None` while it is on its way.
+    pub(crate) reason: Option<&'static str>,
+}
+
+/// On standard error: what is not data.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Notice<'a> {
+    /// `error`, which is the last, `warning` or `note`.
+    pub(crate) level: &'static str,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) message: &'a str,
+    pub(crate) next: Option<&'a str>,
+    /// Of a text that came back.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) returned: Option<Returned<'a>>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Returned<'a> {
+    pub(crate) ticket: &'a str,
+    pub(crate) to: Option<&'a str>,
+    pub(crate) text: &'a str,
 }
 
 /// One message of a history.
@@ -156,4 +191,9 @@ pub(crate) enum Happened {
 
 pub(crate) fn conversation(id: Option<ConversationId>) -> Option<String> {
     id.map(ConversationId::to_hex)
+}
+
+/// 32 hexadecimal digits.
+pub(crate) fn ticket(ticket: &Ticket) -> String {
+    format!("{:032x}", u128::from_be_bytes(ticket.0))
 }

@@ -1,7 +1,7 @@
 //! `xchat` in a terminal: one command a run, or an open chat.
 //!
-//! Data goes to standard output, everything else to standard error; `--json` changes the first
-//! only. README.md beside this crate holds the fields and exit codes, which are an interface.
+//! Data goes to standard output, everything else to standard error; under `--json` both are objects,
+//! one a line. README.md beside this crate holds the fields and exit codes, which are an interface.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
@@ -23,21 +23,14 @@ mod when;
 
 use std::process::ExitCode;
 
-use clap::{Parser as _, error::ErrorKind};
+use clap::error::ErrorKind;
 
 use crate::{args::Line, exit::Exit, failure::Failure, place::Place, screen::Screen};
 
 fn main() -> ExitCode {
-    let line = match Line::try_parse() {
+    let line = match Line::read(std::env::args_os()) {
         Ok(line) => line,
-        Err(error) => {
-            // Where nobody listens there is nobody to tell.
-            let _ = error.print();
-            return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-                _ => Exit::Usage.into(),
-            };
-        }
+        Err(error) => return unreadable(&error),
     };
     let screen = Screen::new(line.global.json);
     let exit = run(line, screen).unwrap_or_else(|failure| {
@@ -45,6 +38,31 @@ fn main() -> ExitCode {
         failure.exit
     });
     exit.into()
+}
+
+/// A command line that can't be read, or asks for help.
+fn unreadable(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        // Where nobody listens there is nobody to tell.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let words = std::env::args_os().take_while(|word| word != "--");
+    if words.into_iter().any(|word| word == "--json") {
+        let failure = Failure::new(
+            Exit::Usage,
+            "usage",
+            args::message(error),
+            "look at `xchat --help`, or `xchat help COMMAND`",
+        );
+        Screen::new(true).failure(&failure);
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage.into()
 }
 
 fn run(line: Line, screen: Screen) -> Result<Exit, Failure> {

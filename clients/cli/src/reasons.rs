@@ -16,24 +16,40 @@ pub(crate) const fn held(held: Held) -> &'static str {
         Held::RequestOpen => "your request is not accepted yet; until then one text can go",
         Held::Clock => "this device's clock is too far off; set it right, then `xchat sync`",
         Held::Suspended => "this conversation is suspended; nothing is sent in it",
+        Held::InDoubt => {
+            "the server refused it when it was sent again and may have it from the first time; \
+             the next text shows which it is"
+        }
     }
 }
 
-/// Why a text was not sent and will not be. `to` is the recipient as shown.
 /// A text that waited and will not be sent, given back.
 pub(crate) fn came_back(reason: NotSent, to: Option<&str>, text: &str) -> String {
     let to = to.map_or_else(|| "them".to_owned(), clean::line);
-    let what = not_sent(reason, &to).what;
-    let what = what.strip_prefix("not sent: ").unwrap_or(&what);
     format!(
-        "A text that waited for {to} is not sent: {what}. It was: {}",
+        "A text that waited for {to} is not sent: {}. It was: {}",
+        cause(reason, &to).what,
         clean::line(text)
     )
 }
 
+/// A text that was not sent and will not be. `to` is the recipient as shown.
 pub(crate) fn not_sent(reason: NotSent, to: &str) -> Failure {
+    let cause = cause(reason, to);
+    Failure {
+        what: format!("not sent: {}", cause.what),
+        ..cause
+    }
+}
+
+/// Why, in half a sentence, and what to do about it.
+fn cause(reason: NotSent, to: &str) -> Failure {
     let (exit, what, next) = match reason {
-        NotSent::Empty => (Exit::Data, "the text is empty", "say something".to_owned()),
+        NotSent::Empty => (
+            Exit::Data,
+            "the text is empty, or nothing but spaces",
+            "say something".to_owned(),
+        ),
         NotSent::TooLarge => (
             Exit::Data,
             "the text is too long: at most 64 KiB with all that encryption adds",
@@ -90,7 +106,7 @@ pub(crate) fn not_sent(reason: NotSent, to: &str) -> Failure {
         ),
         NotSent::ServerRefused(reason) => return refused("the text", reason),
     };
-    Failure::new(exit, reason.name(), format!("not sent: {what}"), next)
+    Failure::new(exit, reason.name(), what, next)
 }
 
 pub(crate) fn unknown_name(name: &str) -> Failure {

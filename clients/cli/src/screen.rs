@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, json};
 
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
@@ -53,7 +53,7 @@ impl Screen {
             json,
             data: Style::color_if(wanted && io::stdout().is_terminal()),
             notes: Style::color_if(wanted && io::stderr().is_terminal()),
-            progress: !dumb && io::stderr().is_terminal(),
+            progress: !json && !dumb && io::stderr().is_terminal(),
         }
     }
 
@@ -61,37 +61,77 @@ impl Screen {
         self.json
     }
 
-    /// A line for people; nothing under `--json`.
-    pub(crate) fn line(self, text: impl Display) {
-        if !self.json {
-            let _ = writeln!(io::stdout(), "{text}");
-        }
+    /// A line for people; nothing under `--json`. `false`: it could not be written.
+    pub(crate) fn line(self, text: impl Display) -> bool {
+        self.json || print(io::stdout(), text)
     }
 
-    /// An object for programs; nothing without `--json`.
-    pub(crate) fn json(self, object: &impl Serialize) {
-        if self.json
-            && let Ok(text) = serde_json::to_string(object)
-        {
-            let _ = writeln!(io::stdout(), "{text}");
-        }
+    /// An object for programs; nothing without `--json`. `false`: it could not be written.
+    pub(crate) fn json(self, object: &impl Serialize) -> bool {
+        !self.json || print_object(io::stdout(), object)
     }
 
     /// What a person should know beside the data.
     pub(crate) fn note(self, text: impl Display) {
-        let text = self.notes.paint(DIM, &text);
-        let _ = writeln!(io::stderr(), "{text}");
+        if self.json {
+            self.notice("note", None, &text.to_string(), None, None);
+        } else {
+            print(io::stderr(), self.notes.paint(DIM, &text));
+        }
     }
 
     pub(crate) fn warning(self, reason: &str, text: impl Display) {
-        let head = self.notes.paint(BOLD, &format_args!("warning[{reason}]:"));
-        let _ = writeln!(io::stderr(), "{head} {text}");
+        if self.json {
+            self.notice("warning", Some(reason), &text.to_string(), None, None);
+        } else {
+            let head = self.notes.paint(BOLD, &format_args!("warning[{reason}]:"));
+            print(io::stderr(), format_args!("{head} {text}"));
+        }
     }
 
-    pub(crate) fn failure(self, failure: &Failure) {
+    /// A text that came back, beside what the command is about. `false`: it could not be written.
+    pub(crate) fn returned(self, reason: &str, line: &str, returned: json::Returned<'_>) -> bool {
+        if self.json {
+            return self.notice("warning", Some(reason), line, None, Some(returned));
+        }
+        let head = self.notes.paint(BOLD, &format_args!("warning[{reason}]:"));
+        print(io::stderr(), format_args!("{head} {line}"))
+    }
+
+    pub(crate) fn failure(self, failure: &Failure) -> bool {
+        if self.json {
+            let (reason, next) = (Some(failure.reason.as_ref()), Some(failure.next.as_str()));
+            return self.notice("error", reason, &failure.what, next, None);
+        }
         let text = failure.to_string();
         let (head, rest) = text.split_once(' ').unwrap_or(("", &text));
-        let _ = writeln!(io::stderr(), "{} {rest}", self.notes.paint(RED, &head));
+        print(
+            io::stderr(),
+            format_args!("{} {rest}", self.notes.paint(RED, &head)),
+        )
+    }
+
+    fn notice(
+        self,
+        level: &'static str,
+        reason: Option<&str>,
+        message: &str,
+        next: Option<&str>,
+        returned: Option<json::Returned<'_>>,
+    ) -> bool {
+        let notice = json::Notice {
+            level,
+            reason,
+            message,
+            next,
+            returned,
+        };
+        print_object(io::stderr(), &notice)
+    }
+
+    /// Whether progress is shown: on a terminal only.
+    pub(crate) const fn shows_progress(self) -> bool {
+        self.progress
     }
 
     /// Replaces the line of progress that stands on a terminal; elsewhere it is left out.
@@ -113,4 +153,12 @@ impl Screen {
     pub(crate) fn dim(self, text: impl Display) -> String {
         self.data.paint(DIM, &text)
     }
+}
+
+fn print(mut to: impl io::Write, text: impl Display) -> bool {
+    writeln!(to, "{text}").is_ok()
+}
+
+fn print_object(to: impl io::Write, object: &impl Serialize) -> bool {
+    serde_json::to_string(object).is_ok_and(|text| print(to, text))
 }

@@ -9,7 +9,8 @@ use xchat_sdk::{
 };
 
 use crate::{
-    exit::Exit, failure::Failure, peer::Peer, place::Place, reasons, screen::Screen, when,
+    clean, exit::Exit, failure::Failure, json, peer::Peer, place::Place, reasons, screen::Screen,
+    when,
 };
 
 /// Longer than a server waits before it notes what is new (`fanout.mark_interval`, 250 ms).
@@ -23,8 +24,6 @@ pub(crate) struct Session {
     pub(crate) screen: Screen,
     /// Where it connects.
     pub(crate) server: Server,
-    /// Whether the clock keeps anything from being sent.
-    pub(crate) clock_stopped: bool,
     /// Of which texts the command itself says that they were not sent. Of any other it is said
     /// here: a text that waited comes back in whatever command is next, and nobody else has it.
     pub(crate) tells: Tells,
@@ -85,7 +84,6 @@ impl Session {
             client,
             profile,
             screen,
-            clock_stopped: false,
             tells: Tells::Nothing,
             events,
             patience: place.patience,
@@ -95,9 +93,18 @@ impl Session {
     /// Who this profile is; a profile without an account is refused.
     pub(crate) async fn account(&self) -> Result<Profile, Failure> {
         let profile = self.client.profile().await?;
-        profile
-            .filter(|profile| profile.registered)
-            .ok_or_else(reasons::not_registered)
+        let profile = profile.filter(|profile| profile.registered);
+        let profile = profile.ok_or_else(reasons::not_registered)?;
+        if self.client.unseen_phrase().await?.is_some() {
+            let name = profile.username.as_deref().unwrap_or(&self.profile);
+            let text = format_args!(
+                "the 24 words of this account were not shown yet: `xchat --profile {} register {}` shows them",
+                self.profile,
+                clean::line(name)
+            );
+            self.screen.warning("words_unseen", text);
+        }
+        Ok(profile)
     }
 
     pub(crate) fn connect(&self) -> Result<(), Failure> {
@@ -271,7 +278,7 @@ impl Session {
         self.client.close().await;
     }
 
-    fn warn(&mut self, event: &Event) -> Result<(), Failure> {
+    fn warn(&self, event: &Event) -> Result<(), Failure> {
         match event {
             Event::NotSent {
                 ticket,
@@ -287,7 +294,14 @@ impl Session {
                 };
                 if !told {
                     let line = reasons::came_back(*reason, to.as_deref(), text);
-                    self.screen.warning(reason.name(), line);
+                    let returned = json::Returned {
+                        ticket: &json::ticket(ticket),
+                        to: to.as_deref(),
+                        text,
+                    };
+                    if self.screen.returned(reason.name(), &line, returned) {
+                        self.client.told(*ticket)?;
+                    }
                 }
                 Ok(())
             }
@@ -317,7 +331,7 @@ impl Session {
         }
     }
 
-    fn warn_of(&mut self, warning: Warning) -> Result<(), Failure> {
+    fn warn_of(&self, warning: Warning) -> Result<(), Failure> {
         let off = |milliseconds: i64| {
             let side = if milliseconds < 0 {
                 "behind"
@@ -338,7 +352,6 @@ impl Session {
                 Ok(())
             }
             Warning::ClockStopped { milliseconds } => {
-                self.clock_stopped = true;
                 let text = format!(
                     "{}: nothing is sent until it is set right",
                     off(milliseconds)
@@ -374,30 +387,9 @@ pub(crate) fn without_number(error: &str) -> String {
 }
 
 /// Why a text that is stored does not go, once all that can go has gone.
-pub(crate) async fn why_held(
-    session: &Session,
-    reach: &Reach<()>,
-    peer: &Peer,
-    account: Option<AccountId>,
-) -> Result<Held, Failure> {
-    if let Reach::Away(_) = reach {
-        let by_name = matches!(peer.recipient, Recipient::Name(_)) && account.is_none();
-        return Ok(if by_name {
-            Held::NameUnresolved
-        } else {
-            Held::Offline
-        });
-    }
-    if session.clock_stopped {
-        return Ok(Held::Clock);
-    }
-    let conversations = session.client.conversations().await?;
-    let suspended = conversations
-        .iter()
-        .any(|view| Some(view.peer) == account && view.suspension.is_some());
-    Ok(if suspended {
-        Held::Suspended
-    } else {
-        Held::RequestOpen
-    })
+pub(crate) async fn why_held(session: &Session, ticket: Ticket) -> Result<Held, Failure> {
+    let outbox = session.client.outbox().await?;
+    let text = outbox.iter().find(|text| text.ticket == ticket);
+    // One that is on its way waits for a server that does not answer.
+    Ok(text.and_then(|text| text.held).unwrap_or(Held::Offline))
 }

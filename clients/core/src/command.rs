@@ -26,7 +26,8 @@ pub enum Recipient {
 pub enum Command {
     /// Makes the keys of a new account and device, stores them and registers them as soon as the
     /// server is there. Once keys are stored, a repetition registers those again, with this name
-    /// and invite; the phrase is then not looked at.
+    /// and invite; the phrase is then not looked at. The words are stored with the keys until
+    /// [`Command::PhraseShown`].
     Register {
         phrase: Phrase,
         /// Whether the root key stays in the store; without it, actions that need it ask for the
@@ -43,6 +44,12 @@ pub enum Command {
         to: Recipient,
         text: String,
     },
+    /// The person was told of a text that came back: it is not told again.
+    NotSentTold {
+        ticket: Ticket,
+    },
+    /// The person has seen the words of the account: they are kept no longer.
+    PhraseShown,
     /// Takes a text back that was not submitted yet.
     TakeBack {
         ticket: Ticket,

@@ -8,6 +8,7 @@ mod chain;
 mod claim;
 mod control;
 mod deliver;
+mod doubt;
 mod outcome;
 mod own;
 mod pull;
@@ -32,6 +33,8 @@ use crate::{
     row::{Row, RowError, RowKey, Table, encode},
 };
 
+#[cfg(test)]
+pub(crate) use doubt::Doubt;
 pub(crate) use record::Record;
 pub use row::Phase;
 pub(crate) use row::{ConversationRow, Entry};
@@ -77,6 +80,7 @@ struct Body {
     group: Option<Group>,
     outbox: BTreeMap<u64, Text>,
     submissions: BTreeMap<Counter, Submission>,
+    doubts: doubt::Doubts,
 }
 
 /// Whether it is known what became of what was sent on earlier sockets.
@@ -135,6 +139,7 @@ impl Conversation {
                 group,
                 outbox: BTreeMap::new(),
                 submissions: BTreeMap::new(),
+                doubts: BTreeMap::new(),
             }),
             waiting: Vec::new(),
             live: Live {
@@ -192,6 +197,7 @@ impl Conversation {
     fn open(&self, rows: Vec<Row>) -> Result<Body, RowError> {
         let mut outbox = BTreeMap::new();
         let mut submissions = BTreeMap::new();
+        let mut doubts = BTreeMap::new();
         let mut group = Vec::new();
         for Row { key, value } in rows {
             match key.table {
@@ -202,6 +208,10 @@ impl Conversation {
                     let submission = Submission::from_bytes(&value)?;
                     submissions.insert(submission.counter(), submission);
                 }
+                Table::Doubt => {
+                    let doubt = doubt::Doubt::from_bytes(&value)?;
+                    doubts.insert(doubt.key(), doubt);
+                }
                 Table::Group => group.push((key.name, value)),
                 Table::Identity
                 | Table::KeyPackage
@@ -210,6 +220,7 @@ impl Conversation {
                 | Table::Contact
                 | Table::Waiting
                 | Table::Publication
+                | Table::Returned
                 | Table::History => {}
             }
         }
@@ -224,6 +235,7 @@ impl Conversation {
             group,
             outbox,
             submissions,
+            doubts,
         })
     }
 
@@ -300,7 +312,9 @@ impl Conversation {
 
     /// Whether something may go on without anybody's doing: such conversations are loaded first.
     fn is_busy(&self) -> bool {
-        let open = |body: &Body| !body.outbox.is_empty() || !body.submissions.is_empty();
+        let open = |body: &Body| {
+            !body.outbox.is_empty() || !body.submissions.is_empty() || !body.doubts.is_empty()
+        };
         self.row.phase.is_passing()
             || self.row.request.is_some()
             || self.row.answer.is_some()
@@ -309,17 +323,15 @@ impl Conversation {
 
     /// A new socket, or none: what was open on the old one is unknown.
     pub(crate) fn disconnected(&mut self) {
-        let submissions = self.body.as_mut().map(|body| &mut body.submissions);
-        let mut nothing_open = true;
-        for submission in submissions.into_iter().flatten() {
-            submission.1.forget_socket();
-            nothing_open = false;
+        let mut outcomes = Outcomes::Unknown;
+        if let Some(body) = &mut self.body {
+            for submission in body.submissions.values_mut() {
+                submission.forget_socket();
+            }
+            if body.submissions.is_empty() && body.doubts.is_empty() {
+                outcomes = Outcomes::Known;
+            }
         }
-        let outcomes = if nothing_open && self.body.is_some() {
-            Outcomes::Known
-        } else {
-            Outcomes::Unknown
-        };
         self.live = Live {
             outcomes,
             head: self.live.head,

@@ -12,6 +12,7 @@ use crate::{
     event::{Connection, Event, SecurityEvent},
     identity::Identity,
     link::{Link, Request},
+    returned::{Returned, Untold},
     settings::Settings,
     unit::Unit,
 };
@@ -42,6 +43,7 @@ pub(crate) struct Desk {
     pub(crate) link: Link,
     pub(crate) unit: Unit,
     pub(crate) identity: Option<Identity>,
+    pub(crate) untold: Untold,
     pub(crate) tasks: VecDeque<Task>,
 }
 
@@ -56,6 +58,11 @@ impl Desk {
 
     pub(crate) fn event(&mut self, event: Event) {
         self.unit.event(event);
+    }
+
+    /// Gives a text back to its writer.
+    pub(crate) fn give_back(&mut self, returned: Returned) {
+        self.untold.put(&mut self.unit, returned);
     }
 
     pub(crate) fn security(&mut self, conversation: Option<ConversationId>, event: SecurityEvent) {

@@ -22,6 +22,9 @@ pub(crate) struct Waiting {
     pub(crate) ticket: Ticket,
     pub(crate) name: String,
     pub(crate) text: String,
+    /// Server time at which it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Millis>,
 }
 
 /// Whom a finished lookup is for.
@@ -67,9 +70,11 @@ impl Directory {
             | Table::KeyPackage
             | Table::Conversation
             | Table::Publication
+            | Table::Returned
             | Table::Group
             | Table::Outbox
             | Table::Submission
+            | Table::Doubt
             | Table::History => {}
         }
         Ok(())

@@ -4,6 +4,7 @@ mod answer;
 mod command;
 mod join;
 mod names;
+mod outbox;
 mod push;
 mod session;
 mod tasks;
@@ -13,11 +14,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use thiserror::Error;
+use xchat_crypto::Phrase;
 use xchat_types::{AccountId, ConversationId, DeviceId, Millis, Sequence, ServerId, WelcomeRef};
 
 use self::join::PendingWelcome;
+pub use self::outbox::QueuedText;
 use crate::{
-    command::Ticket,
     conversation::{Conversation, Phase, Work},
     desk::Desk,
     directory::Directory,
@@ -27,6 +29,7 @@ use crate::{
     input::{Input, Output},
     link::Link,
     packages::Packages,
+    returned::Untold,
     row::{Row, RowError, Table},
     settings::Settings,
     unit::Unit,
@@ -99,6 +102,7 @@ impl Engine {
         let mut identity = None;
         let mut directory = Directory::default();
         let mut conversations = BTreeMap::new();
+        let mut untold = Untold::default();
         let (mut keys, mut unpublished) = (Vec::new(), Vec::new());
         for Row { key, value } in rows {
             match key.table {
@@ -111,7 +115,12 @@ impl Engine {
                     conversations.insert(id, Conversation::from_row(id, &value)?);
                 }
                 Table::Name | Table::Contact | Table::Waiting => directory.load(&key, &value)?,
-                Table::Group | Table::Outbox | Table::Submission | Table::History => {}
+                Table::Returned => untold.load(key.order, &value)?,
+                Table::Group
+                | Table::Outbox
+                | Table::Submission
+                | Table::Doubt
+                | Table::History => {}
             }
         }
         let busy = conversations.values();
@@ -125,6 +134,7 @@ impl Engine {
                 link: Link::default(),
                 unit: Unit::default(),
                 identity,
+                untold,
                 tasks: VecDeque::new(),
             },
             conversations,
@@ -148,6 +158,7 @@ impl Engine {
             let generation = self.desk.link.generation;
             outputs = self.desk.unit.persisted(batch, generation);
         } else {
+            self.desk.untold.repeat(&mut self.desk.unit);
             self.load_busy();
             self.take(input);
         }
@@ -234,6 +245,11 @@ impl Engine {
         })
     }
 
+    /// The words of the account, until [`crate::Command::PhraseShown`].
+    pub fn unseen_phrase(&self) -> Option<Phrase> {
+        self.desk.identity.as_ref()?.unseen_phrase()
+    }
+
     pub const fn connection(&self) -> Connection {
         self.desk.link.state
     }
@@ -256,14 +272,6 @@ impl Engine {
             verified: self.directory.is_verified(&conversation.row.peer),
         };
         self.conversations.values().map(view).collect()
-    }
-
-    /// Texts that wait for their name to be resolved, in order.
-    pub fn waiting(&self) -> Vec<(Ticket, String)> {
-        let waiting = self.directory.waiting();
-        waiting
-            .map(|waiting| (waiting.ticket, waiting.name.clone()))
-            .collect()
     }
 
     fn frame(&mut self, bytes: Bytes) {

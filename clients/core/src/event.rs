@@ -44,7 +44,8 @@ pub enum Event {
         sequence: Sequence,
         accepted_at: Millis,
     },
-    /// Given back: nobody else keeps it.
+    /// Given back: nobody else keeps it. Told again by every later process until
+    /// [`crate::Command::NotSentTold`].
     NotSent {
         ticket: Ticket,
         conversation: Option<ConversationId>,
@@ -168,10 +169,13 @@ pub enum Held {
     /// The device's clock is more than 12 hours off.
     Clock,
     Suspended,
+    /// The server refused it in a repetition and may have taken it before: the next text of the
+    /// conversation shows which it is.
+    InDoubt,
 }
 
-/// Why a text was not sent and will not be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a text was not sent and will not be. Stored by its variants' names: none is renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum NotSent {
     Empty,
     TooLarge,
@@ -191,7 +195,23 @@ pub enum NotSent {
     /// The fold could not read the record.
     Parked,
     Refused(RefuseReason),
-    ServerRefused(Reason),
+    ServerRefused(#[serde(with = "by_number")] Reason),
+}
+
+/// A reason as its number in the proto file; a later version's is read as none.
+mod by_number {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use xchat_proto::common::Reason;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(reason: &Reason, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i32((*reason).into())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Reason, D::Error> {
+        let number = i32::deserialize(from)?;
+        Ok(Reason::try_from(number).unwrap_or(Reason::Unspecified))
+    }
 }
 
 impl NotSent {
@@ -226,6 +246,7 @@ impl Held {
             Self::RequestOpen => "request_open",
             Self::Clock => "clock_skew",
             Self::Suspended => "suspended",
+            Self::InDoubt => "in_doubt",
         }
     }
 }

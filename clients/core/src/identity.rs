@@ -1,7 +1,7 @@
 //! Who this device is: its keys, its certificate and its account.
 
 use serde::{Deserialize, Serialize};
-use xchat_crypto::{Certificate, PublicKey, SecretKey, certificate::Grant, derive};
+use xchat_crypto::{Certificate, Phrase, PublicKey, SecretKey, certificate::Grant, derive};
 use xchat_mls::Device;
 use xchat_types::{AccountId, DeviceId, Millis, ServerId};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -39,6 +39,9 @@ pub(crate) struct IdentityRow {
     pub(crate) wanted_username: Option<String>,
     #[zeroize(skip)]
     pub(crate) invite: Option<String>,
+    /// The words, until the person has seen them; empty afterwards.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    phrase: String,
 }
 
 /// The row and what it leads to.
@@ -72,6 +75,7 @@ impl Identity {
             server: None,
             wanted_username: None,
             invite: None,
+            phrase: String::new(),
         };
         Self {
             account: derive::account_id(&root),
@@ -83,12 +87,32 @@ impl Identity {
         }
     }
 
+    /// New keys of a phrase that its person has not seen. Nothing is stored yet.
+    pub(crate) fn of_phrase(phrase: &Phrase, keep_root: bool, device_seed: [u8; 32]) -> Self {
+        let mut identity = Self::create(phrase.root_key(), keep_root, device_seed);
+        identity.row.phrase = phrase.text().to_string();
+        identity
+    }
+
+    pub(crate) fn unseen_phrase(&self) -> Option<Phrase> {
+        Phrase::parse(&self.row.phrase).ok()
+    }
+
+    pub(crate) fn forget_phrase(&mut self, unit: &mut Unit) {
+        if !self.row.phrase.is_empty() {
+            self.row.phrase.zeroize();
+            self.store(unit);
+        }
+    }
+
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, RowError> {
         let row: IdentityRow = decode("identity", bytes)?;
         let root = PublicKey::new(row.root);
-        let root_key = <[u8; 32]>::try_from(row.root_seed.as_slice())
-            .ok()
-            .map(SecretKey::from_seed);
+        let seed = <[u8; 32]>::try_from(row.root_seed.as_slice()).ok();
+        let root_key = seed.map(SecretKey::from_seed).or_else(|| {
+            // Not kept, but the words that give it are still here.
+            Some(Phrase::parse(&row.phrase).ok()?.root_key())
+        });
         let mut identity = Self {
             account: derive::account_id(&root),
             root,

@@ -22,13 +22,14 @@ mod input;
 mod link;
 mod packages;
 mod refusal;
+mod returned;
 mod row;
 mod settings;
 mod unit;
 
 pub use command::{Command, Recipient, Ticket};
 pub use conversation::Phase;
-pub use engine::{ConversationView, Engine, OpenError, Profile};
+pub use engine::{ConversationView, Engine, OpenError, Profile, QueuedText};
 pub use entropy::Entropy;
 pub use event::{Connection, Event, Held, NotSent, SecurityEvent, Suspension, Warning};
 pub use input::{CloseReason, Input, Output};

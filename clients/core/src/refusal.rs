@@ -20,6 +20,13 @@ pub(crate) const fn is_final_for_record(reason: Reason) -> bool {
     )
 }
 
+/// Of those, the ones that hang on nothing but the record's bytes: what was refused so was never
+/// taken.
+pub(crate) const fn is_of_the_bytes(reason: Reason) -> bool {
+    is_final_for_record(reason)
+        && !matches!(reason, Reason::NotMember | Reason::ConversationUnknown)
+}
+
 /// The server knows nothing of the conversation, or not of this device in it.
 pub(crate) const fn is_unknown_conversation(reason: Reason) -> bool {
     matches!(

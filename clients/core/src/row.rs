@@ -44,6 +44,8 @@ pub enum Table {
     Waiting = 6,
     /// Key packages made and perhaps not yet published.
     Publication = 7,
+    /// Texts that came back to their writer, until it is certain that they were told of.
+    Returned = 8,
     /// `OpenMLS` rows of a conversation's group.
     Group = 16,
     /// Texts without an outcome.
@@ -52,6 +54,8 @@ pub enum Table {
     Submission = 18,
     /// Messages, at their sequence.
     History = 19,
+    /// Records that were refused and may be in the log all the same.
+    Doubt = 20,
 }
 
 impl Table {
@@ -68,10 +72,12 @@ impl Table {
             5 => Self::Contact,
             6 => Self::Waiting,
             7 => Self::Publication,
+            8 => Self::Returned,
             16 => Self::Group,
             17 => Self::Outbox,
             18 => Self::Submission,
             19 => Self::History,
+            20 => Self::Doubt,
             _ => return None,
         })
     }

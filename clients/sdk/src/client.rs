@@ -7,8 +7,8 @@ use tokio::{
     task::JoinHandle,
 };
 use xchat_core::{
-    Command, Connection, ConversationView, Engine, HistoryRow, Profile, Recipient, Scope, Settings,
-    Ticket,
+    Command, Connection, ConversationView, Engine, HistoryRow, Profile, QueuedText, Recipient,
+    Scope, Settings, Ticket,
 };
 use xchat_crypto::Phrase;
 use xchat_types::{AccountId, ConversationId, Millis, Sequence};
@@ -174,9 +174,23 @@ impl Client {
         self.look(Engine::is_settled).await
     }
 
-    /// Texts that wait for their name to be resolved.
-    pub async fn waiting(&self) -> Result<Vec<(Ticket, String)>, Error> {
-        self.look(Engine::waiting).await
+    /// Texts without an outcome, and why each waits.
+    pub async fn outbox(&self) -> Result<Vec<QueuedText>, Error> {
+        self.look(Engine::outbox).await
+    }
+
+    /// Says that the person was told of a text that came back ([`xchat_core::Event::NotSent`]),
+    /// which every later client tells again until then. Does not wait; a client that is closed
+    /// has done it.
+    pub fn told(&self, ticket: Ticket) -> Result<(), Error> {
+        let (taken, _) = oneshot::channel();
+        self.ask(Ask::Command(Command::NotSentTold { ticket }, taken))
+    }
+
+    /// The words of the account, until [`Command::PhraseShown`]: they are worth showing once the
+    /// account is registered.
+    pub async fn unseen_phrase(&self) -> Result<Option<Phrase>, Error> {
+        self.look(Engine::unseen_phrase).await
     }
 
     /// This device's clock less the server's, in milliseconds, as last told.

@@ -74,6 +74,11 @@ enum Wake {
 
 impl Driver {
     pub(crate) async fn run(mut self) {
+        // What an earlier process left is told of and loaded, whatever is asked first.
+        if let Err(error) = self.feed(Input::Tick).await {
+            let _ = self.events.send(Entry::Failed(error));
+            return;
+        }
         loop {
             let done = match self.wake().await {
                 Wake::Ask(None | Some(Ask::Close)) => break,

@@ -21,7 +21,7 @@ pub use profile::{Home, Server};
 pub use store::StoreStats;
 pub use xchat_core::{
     Command, Connection, ConversationView, Event, Held, HistoryRow, NotSent, Phase, Profile,
-    Recipient, SecurityEvent, Settings, Suspension, Ticket, Warning, content,
+    QueuedText, Recipient, SecurityEvent, Settings, Suspension, Ticket, Warning, content,
 };
 pub use xchat_crypto::{Phrase, proof::Progress, safety::SafetyNumber};
 pub use xchat_proto::{API_VERSION, common::Reason as ServerReason};

@@ -4,6 +4,7 @@ use crate::{Counter, Digest, Sequence};
 
 /// Why the fold refused a record. The numbers are stored: append-only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RefuseReason {
     StaleEpoch,
     NotMember,

@@ -31,8 +31,7 @@ XCHAT__PUBLIC__LISTEN, and from flags; the later of these wins.";
     name = "xchat-server",
     version,
     about = ABOUT,
-    long_about = LONG_ABOUT,
-    args_conflicts_with_subcommands = true
+    long_about = LONG_ABOUT
 )]
 struct Line {
     #[command(subcommand)]
@@ -47,13 +46,13 @@ struct Line {
 #[derive(Clone, Debug, Default, Args)]
 struct LayerArgs {
     /// TOML file with settings.
-    #[arg(long, value_name = "FILE", env = "XCHAT_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "XCHAT_CONFIG")]
     config: Option<PathBuf>,
     /// Where keys and stores are kept.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<String>,
     /// Address and port where devices connect.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
 }
 
@@ -79,9 +78,9 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Reports every mistake, or that there is none.
-    Check(LayerArgs),
+    Check,
     /// Prints the settings in force, each with where it comes from; secrets are not shown.
-    Print(LayerArgs),
+    Print,
     /// Prints a file with every setting, its meaning and its default.
     Example,
     /// Prints the JSON schema of the file, for editors.
@@ -104,8 +103,6 @@ enum InviteCommand {
         /// How many days it is good for.
         #[arg(long, default_value_t = 7)]
         days: u16,
-        #[command(flatten)]
-        layers: LayerArgs,
     },
 }
 
@@ -133,11 +130,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(line: Line) -> Result<(), StartError> {
-    match line.command {
-        None => serve::serve(line.layers, &line.roles),
+    let Line {
+        command,
+        layers,
+        roles,
+    } = line;
+    if command.is_some() && !roles.is_empty() {
+        let what = "roles are run, not configured: a role and a command don't go together";
+        let next = "leave one of them out; `xchat-server --help` lists both";
+        return Err(StartError::new("usage", Exit::Usage, what, next));
+    }
+    match command {
+        None => serve::serve(layers, &roles),
         Some(Command::Config { command }) => match command {
-            ConfigCommand::Check(layers) => settings::check(layers),
-            ConfigCommand::Print(layers) => settings::print(layers),
+            ConfigCommand::Check => settings::check(layers),
+            ConfigCommand::Print => settings::print(layers),
             ConfigCommand::Example => say(&settings::example()),
             ConfigCommand::Schema => say(&settings::schema()),
         },
@@ -145,7 +152,7 @@ fn run(line: Line) -> Result<(), StartError> {
             command: SchemaCommand::Migrate(layers),
         }) => schema::migrate(layers),
         Some(Command::Invite { command }) => match command {
-            InviteCommand::Create { uses, days, layers } => invite::create(uses, days, layers),
+            InviteCommand::Create { uses, days } => invite::create(uses, days, layers),
         },
     }
 }

@@ -96,17 +96,18 @@ impl Chat {
         screen.line(screen.dim(format_args!(
             "-- chat with {who}: type a line to send it, /quit leaves"
         )));
-        match self.phase().await? {
-            Some(Phase::Invited) => self.shown.state(format_args!(
-                "{who} asks to talk with you: /accept or /decline"
-            )),
-            Some(Phase::Asked) => self.shown.state(format_args!(
-                "{who} has not accepted yet; what you type waits"
-            )),
-            None => self.shown.state(format_args!(
-                "nothing was said yet: your first line asks {who} to talk with you"
-            )),
-            Some(_) => {}
+        let state = match self.phase().await? {
+            Some(Phase::Invited) => format!(
+                "{who} asks to talk with you: /accept or /decline; a line that you type accepts"
+            ),
+            Some(Phase::Asked) => format!("{who} has not accepted yet; what you type waits"),
+            None => {
+                format!("nothing was said yet: your first line asks {who} to talk with you")
+            }
+            Some(_) => String::new(),
+        };
+        if !state.is_empty() {
+            self.shown.state(state);
         }
         if self.away {
             self.shown
@@ -255,11 +256,14 @@ impl Chat {
                 ..
             } => {
                 let typed_here = self.open.remove(ticket).is_some();
-                self.shown.state(if typed_here {
+                let written = self.shown.state(if typed_here {
                     reasons::not_sent(*reason, self.shown.peer()).what
                 } else {
                     reasons::came_back(*reason, to.as_deref(), text)
                 });
+                if written {
+                    self.session.client.told(*ticket)?;
+                }
             }
             event => self.shown.event(event, self.account),
         }

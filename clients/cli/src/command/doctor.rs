@@ -85,7 +85,9 @@ impl Report {
         });
         let head = self.screen.bold(format_args!("{check:<8} {status:<7}"));
         match failure {
-            None => self.screen.line(format_args!("{head} {text}")),
+            None => {
+                self.screen.line(format_args!("{head} {text}"));
+            }
             Some(failure) => {
                 self.screen
                     .line(format_args!("{head} [{}] {text}", failure.reason));

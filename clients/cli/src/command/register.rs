@@ -1,7 +1,8 @@
 //! `xchat register NAME`: keys, words, proof of work, name.
 //!
-//! The words are shown before anything of them is stored or sent: whatever ends this process
-//! afterwards, the person has them, and the same command goes on with the same keys.
+//! The words are stored with the keys, sealed, and shown once there is an account: they go from the
+//! store when they are on the screen. Whatever ends this process before that, the same command goes
+//! on with the same keys, and every other one says that the words were not shown.
 
 use xchat_sdk::{Client, Command, Connection, Event, Phrase, Progress, Server, ServerReason};
 
@@ -60,35 +61,39 @@ async fn attempt(
     server: &Server,
 ) -> Result<Exit, (Failure, bool)> {
     let fresh = |failure: Failure| (failure, false);
+    let kept = |failure: Failure| (failure, true);
     let known = session
         .client
         .profile()
         .await
         .map_err(|error| fresh(error.into()))?;
+    let unseen = session
+        .client
+        .unseen_phrase()
+        .await
+        .map_err(|error| kept(error.into()))?;
     if known.as_ref().is_some_and(|profile| profile.registered) {
+        if unseen.is_some() {
+            return finish(session, server).await.map_err(kept);
+        }
         let error = xchat_sdk::Error::ProfileExists(session.profile.clone());
-        return Err((error.into(), true));
+        return Err(kept(error.into()));
     }
     let resumes = known.is_some();
     session.connect().map_err(fresh)?;
     if !resumes {
         reach(session).await.map_err(fresh)?;
-    }
-    let phrase = Client::new_phrase();
-    if resumes {
+    } else if unseen.is_none() {
         session.screen.note(
             "This goes on with the keys of an earlier attempt: the words shown then stay valid.",
         );
-    } else {
-        show(session.screen, &phrase);
     }
     let command = Command::Register {
-        phrase,
+        phrase: Client::new_phrase(),
         keep_root: !args.phrase_only,
         username: Some(args.name.clone()),
         invite: args.invite.clone(),
     };
-    let kept = |failure: Failure| (failure, true);
     session
         .client
         .command(command)
@@ -101,7 +106,7 @@ async fn attempt(
     }
 }
 
-/// Waits until the server has greeted: without it no words are worth writing down.
+/// Waits until the server has greeted: without it no keys are worth making.
 async fn reach(session: &mut Session) -> Result<(), Failure> {
     let greeted = session
         .until(|event| match event {
@@ -116,9 +121,13 @@ async fn reach(session: &mut Session) -> Result<(), Failure> {
 }
 
 async fn wait(session: &mut Session) -> Result<Outcome, Failure> {
+    let mut said = session.screen.shows_progress();
     loop {
         let outcome = match session.next().await? {
             Heard::Proof(progress) => {
+                if !std::mem::replace(&mut said, true) && progress.expected > 1 {
+                    session.screen.note(WORKING);
+                }
                 show_progress(session.screen, progress);
                 continue;
             }
@@ -134,11 +143,17 @@ async fn wait(session: &mut Session) -> Result<Outcome, Failure> {
     }
 }
 
-/// Publishes what others need to write to this account, and says who it is.
+/// Shows the words, publishes what others need to write to this account, and says who it is.
 async fn finish(session: &mut Session, server: &Server) -> Result<Exit, Failure> {
+    let screen = session.screen;
+    if let Some(phrase) = session.client.unseen_phrase().await?
+        && show(screen, &phrase)
+    {
+        session.client.command(Command::PhraseShown).await?;
+    }
+    session.connect()?;
     session.settle(|_| {}).await?;
     let profile = session.account().await?;
-    let screen = session.screen;
     screen.json(&json::Whoami {
         profile: session.profile.clone(),
         account: profile.account.to_string(),
@@ -152,38 +167,40 @@ async fn finish(session: &mut Session, server: &Server) -> Result<Exit, Failure>
     Ok(Exit::Ok)
 }
 
-fn show(screen: Screen, phrase: &Phrase) {
-    screen.json(&json::Words {
+/// `false`: they could not be written.
+fn show(screen: Screen, phrase: &Phrase) -> bool {
+    let words = json::Words {
         phrase: &phrase.text(),
-    });
-    if screen.is_json() {
-        return;
-    }
-    screen.line("These 24 words are your account. Write them on paper; they are shown this once.");
-    screen.line("They will restore it when this machine is lost (that command comes with several");
-    screen.line("devices), and whoever knows them is you.\n");
-    let words: Vec<_> = phrase.words().collect();
-    let rows = words.len().div_ceil(4);
+    };
+    let mut text = "\
+These 24 words are your account. Write them on paper; they are shown this once.
+They will restore it when this machine is lost (that command comes with several
+devices), and whoever knows them is you.\n\n"
+        .to_owned();
+    let words_of: Vec<_> = phrase.words().collect();
+    let rows = words_of.len().div_ceil(4);
     for row in 0..rows {
         let cells = (0..4).filter_map(|column| {
             let index = column * rows + row;
-            words
+            words_of
                 .get(index)
                 .map(|word| format!("{:>4}. {word:<9}", index + 1))
         });
-        screen.line(cells.collect::<String>().trim_end());
+        text.push_str(cells.collect::<String>().trim_end());
+        text.push('\n');
     }
-    screen.line("");
+    screen.json(&words) && screen.line(&text)
 }
+
+const WORKING: &str =
+    "Working for the server, which takes accounts for work instead of phone numbers";
 
 fn show_progress(screen: Screen, progress: Progress) {
     // The search has no end that is known; the share of tries that find it by now is.
     let tries = i32::try_from(progress.tries).unwrap_or(i32::MAX);
     let miss = 1.0 - 1.0 / f64::from(u32::try_from(progress.expected).unwrap_or(u32::MAX).max(1));
     let percent = 100.0 * (1.0 - miss.powi(tries));
-    screen.progress(format_args!(
-        "Working for the server, which takes accounts for work instead of phone numbers: {percent:.0} %"
-    ));
+    screen.progress(format_args!("{WORKING}: {percent:.0} %"));
 }
 
 fn refusal(args: &Register, server: &Server, reason: ServerReason) -> Failure {
@@ -192,10 +209,8 @@ fn refusal(args: &Register, server: &Server, reason: ServerReason) -> Failure {
         ServerReason::UsernameTaken => Failure::new(
             Exit::Exists,
             "username_taken",
-            format!(
-                "the username {name} is taken on {server}, so nothing was made of the words above"
-            ),
-            "choose another one: `xchat register NAME`; it gets new words",
+            format!("the username {name} is taken on {server}; no account was made"),
+            "choose another one: `xchat register NAME`",
         ),
         ServerReason::UsernameInvalid => Failure::new(
             Exit::Data,
@@ -220,7 +235,7 @@ fn interrupted(session: &Session, why: &str) -> Failure {
         Exit::Unavailable,
         "server_unreachable",
         format!(
-            "the server {} went away: {why}; the keys are kept and the words stay valid",
+            "the server {} went away: {why}; the keys are kept",
             session.server
         ),
         "type the same again when the server is there",

@@ -33,7 +33,7 @@ pub(crate) async fn run(mut session: Session) -> Result<Exit, Failure> {
         let said = text.map_or_else(|| "(nothing yet)".to_owned(), |text| clean::line(&text));
         screen.line(format_args!("{}: {said}", screen.bold(&who)));
         screen.line(format_args!(
-            "    answer with `xchat accept {who}` or `xchat decline {who}`"
+            "    answer with `xchat accept {who}` or `xchat decline {who}`; writing to them accepts too"
         ));
     }
     if count == 0 {

@@ -2,9 +2,8 @@
 
 use std::io::Read as _;
 
-use xchat_sdk::{AccountId, ConversationId, Event, NotSent, Recipient, Ticket};
+use xchat_sdk::{ConversationId, Event, NotSent, Phase, Ticket};
 
-use super::sync::ticket_text;
 use crate::{
     args::Send,
     exit::Exit,
@@ -22,9 +21,10 @@ const READ_AT_MOST: u64 = 1 << 20;
 #[derive(Debug, Default)]
 struct Fate {
     conversation: Option<ConversationId>,
-    account: Option<AccountId>,
     applied: Option<(u64, u64)>,
     refused: Option<NotSent>,
+    /// It has accepted a request of the other side.
+    accepted: bool,
 }
 
 impl Fate {
@@ -55,6 +55,9 @@ impl Fate {
                 self.conversation = self.conversation.or(*conversation);
                 self.refused = Some(*reason);
             }
+            Event::Accepted { conversation, .. } => {
+                self.accepted |= Some(*conversation) == self.conversation;
+            }
             _ => {}
         }
     }
@@ -70,16 +73,16 @@ pub(crate) async fn run(args: Send, mut session: Session) -> Result<Exit, Failur
     let mut fate = Fate::default();
     session.hear_ready(|event| fate.hear(event, ticket))?;
     if let Some(reason) = fate.refused {
-        return refuse(&session, &peer, (ticket, &fate), reason);
+        return refuse(session, &peer, (ticket, &fate), reason).await;
     }
     session.connect()?;
-    let mut reach = session.settle(|event| fate.hear(event, ticket)).await?;
+    let reach = session.settle(|event| fate.hear(event, ticket)).await?;
     if fate.applied.is_none() && fate.refused.is_none() && reach == Reach::Done(()) {
         // What it waits for may have happened a moment ago.
-        reach = session.gather(|event| fate.hear(event, ticket)).await?;
+        session.gather(|event| fate.hear(event, ticket)).await?;
     }
     if let Some(reason) = fate.refused {
-        return refuse(&session, &peer, (ticket, &fate), reason);
+        return refuse(session, &peer, (ticket, &fate), reason).await;
     }
     if let Some((sequence, accepted_at)) = fate.applied {
         session.screen.json(&json::Sent {
@@ -88,85 +91,93 @@ pub(crate) async fn run(args: Send, mut session: Session) -> Result<Exit, Failur
             sequence: Some(sequence),
             accepted_at: Some(accepted_at),
             reason: None,
-            ticket: ticket_text(&ticket),
+            ticket: json::ticket(&ticket),
+            accepts: fate.accepted,
         });
-        tell_sent(&session, &peer, sequence).await?;
+        tell_sent(&session, &peer, &fate, sequence).await?;
         session.close().await;
         return Ok(Exit::Ok);
     }
-    fate.account = account_of(&session, &fate, &peer).await?;
-    let held = why_held(&session, &reach, &peer, fate.account).await?;
+    let held = why_held(&session, ticket).await?;
+    let accepts = fate.accepted || phase(&session, &fate).await? == Some(Phase::Invited);
     session.screen.json(&json::Sent {
         conversation: json::conversation(fate.conversation),
         outcome: "queued",
         sequence: None,
         accepted_at: None,
         reason: Some(held.name()),
-        ticket: ticket_text(&ticket),
+        ticket: json::ticket(&ticket),
+        accepts,
     });
+    let who = peer.shown();
     session.screen.line(format_args!(
-        "Kept for {}; it waits: {}.",
-        peer.shown(),
+        "Kept for {who}; it waits: {}.",
         reasons::held(held)
     ));
+    if accepts {
+        session
+            .screen
+            .line(format_args!("It accepts {who}'s request to talk."));
+    }
     session.close().await;
     Ok(Exit::Temp)
 }
 
-fn refuse(
-    session: &Session,
+/// Says that the text is not sent; whoever reads it has it back.
+async fn refuse(
+    session: Session,
     peer: &Peer,
     (ticket, fate): (Ticket, &Fate),
     reason: NotSent,
 ) -> Result<Exit, Failure> {
-    session.screen.json(&json::Sent {
+    let screen = session.screen;
+    let written = screen.json(&json::Sent {
         conversation: json::conversation(fate.conversation),
         outcome: "not_sent",
         sequence: None,
         accepted_at: None,
         reason: Some(reason.name()),
-        ticket: ticket_text(&ticket),
+        ticket: json::ticket(&ticket),
+        accepts: false,
     });
-    Err(reasons::not_sent(reason, &peer.shown()))
+    let failure = reasons::not_sent(reason, &peer.shown());
+    if screen.failure(&failure) && written {
+        session.client.told(ticket)?;
+    }
+    session.close().await;
+    Ok(failure.exit)
 }
 
-/// A first text is a request, and the person should know.
-async fn tell_sent(session: &Session, peer: &Peer, sequence: u64) -> Result<(), Failure> {
-    let conversations = session.client.conversations().await?;
-    let asked = conversations.iter().any(|view| {
-        view.phase == xchat_sdk::Phase::Asked
-            && match &peer.recipient {
-                Recipient::Account(account) => view.peer == *account,
-                Recipient::Name(name) => view.peer_name.as_ref() == Some(name),
-                Recipient::Conversation(id) => view.id == *id,
-            }
-    });
+/// A first text is a request, and one to somebody who asks is an answer: the person should know.
+async fn tell_sent(
+    session: &Session,
+    peer: &Peer,
+    fate: &Fate,
+    sequence: u64,
+) -> Result<(), Failure> {
     let to = peer.shown();
-    if asked {
-        session.screen.line(format_args!(
+    let screen = session.screen;
+    if phase(session, fate).await? == Some(Phase::Asked) {
+        screen.line(format_args!(
             "Sent to {to}, as a request: until {to} accepts, further texts wait."
         ));
     } else {
-        session
-            .screen
-            .line(format_args!("Sent to {to} (number {sequence})."));
+        screen.line(format_args!("Sent to {to} (number {sequence})."));
+    }
+    if fate.accepted {
+        screen.line(format_args!(
+            "That accepted {to}'s request to talk: both of you can write now."
+        ));
     }
     Ok(())
 }
 
-async fn account_of(
-    session: &Session,
-    fate: &Fate,
-    peer: &Peer,
-) -> Result<Option<AccountId>, Failure> {
-    if let Recipient::Account(account) = peer.recipient {
-        return Ok(Some(account));
-    }
+/// Where the conversation of the text stands.
+async fn phase(session: &Session, fate: &Fate) -> Result<Option<Phase>, Failure> {
     let conversations = session.client.conversations().await?;
-    let found = conversations
-        .iter()
-        .find(|view| Some(view.id) == fate.conversation);
-    Ok(found.map(|view| view.peer))
+    let mut views = conversations.iter();
+    let found = views.find(|view| Some(view.id) == fate.conversation);
+    Ok(found.map(|view| view.phase))
 }
 
 /// The words of the command line, or standard input for a single `-`.

@@ -24,13 +24,17 @@ pub(crate) async fn run(mut session: Session) -> Result<Exit, Failure> {
     let mut told = 0_usize;
     for event in &events {
         if let Some(happened) = happened(event, own) {
-            screen.json(&happened);
-            tell(screen, event, &views);
+            let written = screen.json(&happened) && tell(screen, event, &views);
             told += 1;
+            if let (true, Event::NotSent { ticket, .. }) = (written, event) {
+                session.client.told(*ticket)?;
+            }
         }
     }
     if let Reach::Away(why) = reach {
-        return Err(session.unreachable(&why));
+        let failure = session.unreachable(&why);
+        session.close().await;
+        return Err(failure);
     }
     screen.json(&Happened::Settled);
     if told == 0 {
@@ -75,7 +79,7 @@ pub(super) fn happened(event: &Event, own: AccountId) -> Option<Happened> {
             held: Some(held),
             ..
         } => Happened::Queued {
-            ticket: ticket_text(ticket),
+            ticket: json::ticket(ticket),
             reason: held.name(),
         },
         Event::Sent {
@@ -84,7 +88,7 @@ pub(super) fn happened(event: &Event, own: AccountId) -> Option<Happened> {
             sequence,
             accepted_at,
         } => Happened::Sent {
-            ticket: ticket_text(ticket),
+            ticket: json::ticket(ticket),
             conversation: conversation.to_hex(),
             sequence: sequence.0,
             accepted_at: accepted_at.0,
@@ -96,7 +100,7 @@ pub(super) fn happened(event: &Event, own: AccountId) -> Option<Happened> {
             reason,
             ..
         } => Happened::NotSent {
-            ticket: ticket_text(ticket),
+            ticket: json::ticket(ticket),
             reason: reason.name(),
             to: to.clone(),
             text: text.clone(),
@@ -135,12 +139,8 @@ pub(super) fn happened(event: &Event, own: AccountId) -> Option<Happened> {
     })
 }
 
-pub(super) fn ticket_text(ticket: &xchat_sdk::Ticket) -> String {
-    format!("{:032x}", u128::from_be_bytes(ticket.0))
-}
-
-/// In a line for people.
-fn tell(screen: Screen, event: &Event, views: &[ConversationView]) {
+/// In a line for people. `false`: it could not be written.
+fn tell(screen: Screen, event: &Event, views: &[ConversationView]) -> bool {
     let who = |account: &AccountId| {
         let mut views = views.iter().filter(|view| view.peer == *account);
         let name = views.find_map(|view| view.peer_name.as_deref());
@@ -174,6 +174,6 @@ fn tell(screen: Screen, event: &Event, views: &[ConversationView]) {
             format!("{} declined your request.", who(account))
         }
         Event::PeerLeft { account, .. } => format!("{} left the conversation.", who(account)),
-        _ => return,
-    });
+        _ => return true,
+    })
 }

@@ -26,6 +26,7 @@ fn a_text_sent_while_the_server_is_away_is_delivered_once_by_a_later_command() {
         75,
     );
     golden.run(&["--profile", "alice", "sync"], 69);
+    golden.run(&["--profile", "alice", "outbox"], 0);
     golden.run(&["--profile", "alice", "history", "bob"], 0);
     golden.run(&["--profile", "alice", "history", "dave"], 69);
     golden.run(&["--profile", "alice", "doctor"], 69);
@@ -87,10 +88,69 @@ fn a_text_that_waits_for_consent_says_so_and_goes_when_it_is_given() {
     let mut golden = Golden::new("waits_for_consent", &home, &[&house]);
     golden.run(&["--profile", "alice", "send", "bob", "one"], 0);
     golden.run(&["--profile", "alice", "send", "bob", "two"], 75);
+    golden.run(&["--profile", "alice", "outbox"], 0);
     golden.run(&["--profile", "bob", "accept", "alice"], 0);
     golden.run(&["--profile", "alice", "sync"], 0);
+    golden.run(&["--profile", "alice", "outbox"], 0);
     golden.run(&["--profile", "bob", "history", "alice"], 0);
     golden.check();
+}
+
+#[test]
+fn an_answer_by_writing_says_what_it_does() {
+    let mut house = House::start();
+    let home = house.home_of(&["alice", "bob", "carol"]);
+    for name in ["alice", "carol"] {
+        home.fine(&["--profile", name, "send", "bob", "hello"]);
+    }
+    home.fine(&["--profile", "bob", "sync"]);
+    let mut golden = Golden::new("answer_by_writing", &home, &[&house]);
+    golden.run(&["--profile", "bob", "send", "alice", "hi"], 0);
+    golden.check();
+    house.stop();
+    let run = home.run(&["--profile", "bob", "--json", "send", "carol", "hi", "you"]);
+    assert!(run.out.contains("\"accepts\":true"), "{run:#?}");
+    house.start_again();
+    home.fine(&["--profile", "bob", "sync"]);
+    let history = home.fine(&["--profile", "carol", "history", "bob"]).out;
+    assert!(history.contains("bob: hi you"), "{history}");
+}
+
+#[test]
+fn a_text_that_came_back_is_told_again_until_it_could_be_said() {
+    let mut house = House::start();
+    let home = house.home_of(&["alice", "bob"]);
+    house.stop();
+    let kept = home.run(&["--profile", "alice", "send", "bobb", "meet at six"]);
+    assert_eq!(kept.code, 75, "{kept:#?}");
+    house.start_again();
+    // It comes back, and whoever should say so can't: as when it is killed then.
+    let full = || {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let mut mute = home.command(&["--profile", "alice", "sync"]);
+    assert!(
+        mute.stdout(full())
+            .stderr(full())
+            .status()
+            .unwrap()
+            .success()
+    );
+    house.stop();
+    let run = home.run(&["--profile", "alice", "requests"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(
+        run.err.contains("It was: meet at six"),
+        "without the server too: {run:#?}"
+    );
+    let run = home.run(&["--profile", "alice", "requests"]);
+    assert!(
+        !run.err.contains("It was: meet at six"),
+        "said once: {run:#?}"
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn every_command_prints_the_documented_objects() {
     alice(&["link"], 0);
     alice(&["send", "bob", "hello"], 0);
     alice(&["send", "bob", "hello", "again"], 75);
+    alice(&["outbox"], 0);
     alice(&["send", "nobody", "hello"], 67);
     golden.run(&["--profile", "bob", "--json", "requests"], 0);
     golden.run(&["--profile", "bob", "--json", "accept", "alice"], 0);
@@ -28,6 +29,46 @@ fn every_command_prints_the_documented_objects() {
     golden.run(&["--profile", "bob", "--json", "verify", "alice"], 0);
     golden.run(&["--profile", "bob", "--json", "doctor"], 0);
     golden.check();
+}
+
+#[test]
+fn what_goes_wrong_is_an_object_too() {
+    let mut house = House::start();
+    let home = house.home_of(&["alice", "bob"]);
+    let alice =
+        |arguments: &[&'static str]| [&["--profile", "alice", "--json"], arguments].concat();
+    house.stop();
+    let kept = home.run(&alice(&["send", "bobb", "meet", "at", "six"]));
+    assert_eq!(kept.code, 75, "{kept:#?}");
+    let mut golden = Golden::new("json_errors", &home, &[&house]);
+    golden.run(&alice(&["sync"]), 69);
+    golden.run(&alice(&["outbox"]), 0);
+    golden.run(&["--json", "whoami"], 64);
+    golden.run(&["--json", "--profile", "carol", "whoami"], 78);
+    golden.run(&["--json", "snd"], 64);
+    golden.run(&["send", "--json", "bob"], 64);
+    golden.check();
+    house.start_again();
+    let mut golden = Golden::new("json_errors_online", &home, &[&house]);
+    golden.run(&alice(&["send", "bob", " "]), 65);
+    golden.run(&alice(&["send", "nobody", "hello"]), 67);
+    golden.run(&["--json", "register", "bob", "--profile", "other"], 73);
+    golden.check();
+    // Everything on both streams, whatever happens, is an object a line.
+    for arguments in [alice(&["verify", "nobody"]), alice(&["accept", "bob"])] {
+        let run = home.run(&arguments);
+        assert_ne!(run.code, 0, "{run:#?}");
+        for line in run.out.lines().chain(run.err.lines()) {
+            let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert!(object.is_object(), "{line}");
+        }
+        let last: serde_json::Value =
+            serde_json::from_str(run.err.lines().last().unwrap()).unwrap();
+        for field in ["reason", "message", "next"] {
+            assert!(last[field].is_string(), "{last}");
+        }
+        assert_eq!(last["level"], "error");
+    }
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn texts_that_can_not_be_sent() {
     let medium = "x".repeat(5 * 1_024);
     let mut golden = Golden::new("wrong_text", &home, &[&house]);
     golden.run(&["--profile", "alice", "send", "bob", ""], 65);
+    golden.run(&["--profile", "alice", "send", "bob", "   "], 65);
     golden.run(&["--profile", "alice", "send", "bob", &large], 65);
     golden.run(&["--profile", "alice", "send", "bob", &medium], 65);
     golden.run(&["--profile", "alice", "send", "bob", "-"], 65);

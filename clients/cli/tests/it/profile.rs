@@ -62,18 +62,44 @@ fn a_registration_that_is_killed_goes_on_with_the_same_words() {
     // Some work, so that the kill comes in its midst.
     let house = House::with(|config| config.identity.proof_effort = 5);
     let home = house.home();
-    let mut command = home.command(&["--json", "register", "alice"]);
-    command.stdout(std::process::Stdio::piped());
+    let mut command = home.command(&["register", "alice"]);
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // The words are there before anything is stored.
-    let mut first = [0; 11];
-    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
-    assert_eq!(&first, b"{\"phrase\":\"");
+    // The work begins when the keys and words are stored.
+    let mut first = [0; 7];
+    std::io::Read::read_exact(child.stderr.as_mut().unwrap(), &mut first).unwrap();
+    assert_eq!(&first, b"Working");
     child.kill().unwrap();
-    child.wait().unwrap();
+    let killed = child.wait_with_output().unwrap();
+    assert_eq!(killed.stdout, b"", "no words without an account");
     let again = home.fine(&["register", "alice"]);
+    assert!(again.out.contains("These 24 words"), "{again:#?}");
     assert!(again.out.contains("You are alice"), "{again:#?}");
     home.fine(&["whoami"]);
+}
+
+#[test]
+fn words_that_could_not_be_shown_are_kept_said_and_shown_by_the_same_command() {
+    let house = House::start();
+    let home = house.home();
+    let mut golden = Golden::new("words_unseen", &home, &[&house]);
+    let mut full = home.command(&["register", "alice"]);
+    // The account is there, and whoever should show the words can't: as when it is killed then.
+    full.stdout(
+        fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap(),
+    );
+    assert!(full.status().unwrap().success());
+    golden.run(&["whoami"], 0);
+    golden.run(&["--json", "whoami"], 0);
+    golden.run(&["register", "alice"], 0);
+    golden.run(&["whoami"], 0);
+    golden.run(&["register", "alice"], 73);
+    golden.check();
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use xchat_crypto::padding;
 use xchat_proto::{client::FetchOutcomesResponse, common, convert};
-use xchat_types::{Counter, Outcome, RefuseReason};
+use xchat_types::{Counter, Outcome, RefuseReason, limits};
 
-use super::{Conversation, Outcomes, Phase, Submission, submission::What};
+use super::{Conversation, Outcomes, Phase, Submission, doubt::begins, submission::What};
 use crate::{
     desk::Desk,
     event::{Event, NotSent, Suspension},
@@ -22,6 +22,16 @@ impl Conversation {
         outcome: &Outcome,
         digest_prefix: [u8; 8],
     ) {
+        let first_prefix = match outcome {
+            Outcome::Duplicate { digest_prefix, .. } => *digest_prefix,
+            Outcome::Applied(_) | Outcome::Refused(_) | Outcome::Parked(_) => digest_prefix,
+        };
+        let uses_counter = !matches!(outcome, Outcome::Refused(RefuseReason::CounterGap { .. }));
+        if uses_counter && self.doubts(counter, first_prefix) {
+            self.recall(desk, |of, digest| {
+                of == counter && begins(digest, first_prefix)
+            });
+        }
         let body = self.body.as_ref();
         let Some(submission) = body
             .and_then(|body| body.submissions.get(&counter))
@@ -29,14 +39,16 @@ impl Conversation {
         else {
             return;
         };
-        let first_prefix = match outcome {
-            Outcome::Duplicate { digest_prefix, .. } => *digest_prefix,
-            Outcome::Applied(_) | Outcome::Refused(_) | Outcome::Parked(_) => digest_prefix,
-        };
         if first_prefix != submission.digest_prefix() {
-            // The counter was used by another store with this device's keys.
-            self.suspend(desk, Suspension::CounterConflict);
+            // A gap is told of a record that was taken apart since. Else the counter was used by
+            // another store with this device's keys.
+            if uses_counter {
+                self.suspend(desk, Suspension::CounterConflict);
+            }
             return;
+        }
+        if uses_counter {
+            self.settle_doubts(desk, counter);
         }
         match outcome.first() {
             Outcome::Applied(sequence) | Outcome::Parked(sequence) => {
@@ -103,7 +115,7 @@ impl Conversation {
     }
 
     /// The counter is used up, what it was for is not done: it is made anew.
-    fn mend(&mut self, desk: &mut Desk, submission: &Submission) {
+    pub(super) fn mend(&mut self, desk: &mut Desk, submission: &Submission) {
         self.forget_submission(desk, submission);
         match submission.what() {
             What::Text(_) => {}
@@ -157,8 +169,7 @@ impl Conversation {
     pub(super) fn outcomes(&mut self, desk: &mut Desk, response: &FetchOutcomesResponse) {
         self.live.outcomes = Outcomes::Known;
         let last = Counter(response.last_counter);
-        let known = self.row.last_counter;
-        if last > known {
+        if last > self.highest_counter() {
             self.suspend(desk, Suspension::CounterConflict);
             return;
         }
@@ -201,8 +212,8 @@ impl Conversation {
         }
     }
 
-    /// The server did not take a record. For the moment: it goes again with all that follow it. For
-    /// good: its counter was never used, so what follows is made anew.
+    /// The server did not take a record this time. For the moment: it goes again with all that
+    /// follow it. For good: its counter is free for others, unless it may have been taken before.
     pub(super) fn submit_failed(
         &mut self,
         desk: &mut Desk,
@@ -217,37 +228,105 @@ impl Conversation {
             return;
         };
         if error.reason() == common::Reason::ClockSkew {
-            // Its time of creation was never acceptable, so its counter was never used. A fresh
-            // Hello tells the time.
-            self.take_apart_after(desk, counter);
-            self.row.last_counter = Counter(counter.0.saturating_sub(1));
-            self.mend(desk, &submission);
-            let generation = desk.link.generation;
-            desk.unit.close(generation, CloseReason::ClockMoved, None);
-            self.retry_later(desk, error);
+            self.created_too_early(desk, &submission, error);
             return;
         }
         if refusal::is_final_for_record(error.reason()) {
-            self.take_apart_after(desk, counter);
-            self.row.last_counter = Counter(counter.0.saturating_sub(1));
-            self.give_up(desk, &submission, NotSent::ServerRefused(error.reason()));
+            self.refused_for_good(desk, &submission, error);
             return;
         }
         self.live.paced |= error.reason() == common::Reason::RateLimited;
-        let Some(body) = &mut self.body else { return };
-        for (_, later) in body.submissions.range_mut(counter..) {
-            later.forget_socket();
-        }
+        self.send_again_after(counter);
         self.retry_later(desk, error);
     }
 
-    /// Everything above a counter that was never used is made anew under lower ones.
-    fn take_apart_after(&mut self, desk: &mut Desk, counter: Counter) {
+    /// It goes again, and all that follow it.
+    fn send_again_after(&mut self, counter: Counter) {
+        let Some(body) = &mut self.body else { return };
+        for (of, submission) in body.submissions.range_mut(counter..) {
+            if *of == counter {
+                submission.refused_for_now();
+            } else {
+                submission.forget_socket();
+            }
+        }
+    }
+
+    /// Its time of creation is not acceptable yet: it is made anew, or waits. A fresh Hello tells
+    /// the time.
+    fn created_too_early(
+        &mut self,
+        desk: &mut Desk,
+        submission: &Submission,
+        error: &common::Error,
+    ) {
+        if !submission.is_unanswered() {
+            self.free_counter(desk, submission);
+            self.mend(desk, submission);
+        } else if self.may_doubt_from(submission.counter()) {
+            self.free_counter(desk, submission);
+            self.doubt(desk, submission, None);
+        } else {
+            self.send_again_after(submission.counter());
+            let ahead = desk.server_time().until(submission.header().created_at);
+            if ahead > limits::CLOCK_WARN_MS {
+                let wait = (ahead - limits::CLOCK_WARN_MS).max(desk.settings.retry_ms);
+                self.live.retry_at = Some(desk.later(wait));
+                return;
+            }
+        }
+        let generation = desk.link.generation;
+        desk.unit.close(generation, CloseReason::ClockMoved, None);
+        self.retry_later(desk, error);
+    }
+
+    fn refused_for_good(
+        &mut self,
+        desk: &mut Desk,
+        submission: &Submission,
+        error: &common::Error,
+    ) {
+        let reason = error.reason();
+        if !submission.is_unanswered() {
+            self.free_counter(desk, submission);
+            self.give_up(desk, submission, NotSent::ServerRefused(reason));
+        } else if self.may_doubt_from(submission.counter()) {
+            self.free_counter(desk, submission);
+            self.doubt(desk, submission, Some(reason));
+        } else if refusal::is_of_the_bytes(reason) {
+            // The same bytes were refused the first time.
+            self.free_counter(desk, submission);
+            self.give_up(desk, submission, NotSent::ServerRefused(reason));
+        } else {
+            self.send_again_after(submission.counter());
+            self.retry_later(desk, error);
+        }
+    }
+
+    /// Whether this record and all after it can be in doubt.
+    fn may_doubt_from(&self, counter: Counter) -> bool {
+        let body = self.body.as_ref();
+        body.is_some_and(|body| {
+            let mut from = body.submissions.range(counter..);
+            from.all(|(_, submission)| submission.can_be_in_doubt())
+        })
+    }
+
+    /// Gives the record's counter to the next one. What has gone out above it is made anew under
+    /// lower counters: without the record it is nothing but a gap to the log, and with the record,
+    /// if that was taken before, it has its place.
+    fn free_counter(&mut self, desk: &mut Desk, submission: &Submission) {
+        let counter = submission.counter();
+        self.row.last_counter = Counter(counter.0.saturating_sub(1));
         let Some(body) = &self.body else { return };
         let later = body.submissions.range(counter.next()..);
         let later: Vec<Submission> = later.map(|(_, submission)| submission.clone()).collect();
-        for submission in later {
-            self.mend(desk, &submission);
+        for other in later {
+            if submission.is_unanswered() && other.can_be_in_doubt() {
+                self.doubt(desk, &other, None);
+            } else {
+                self.mend(desk, &other);
+            }
         }
     }
 

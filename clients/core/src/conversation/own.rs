@@ -19,11 +19,15 @@ impl Conversation {
         record: &Record,
         header: &Header,
     ) -> Result<(), Stop> {
+        self.recall(desk, |of, digest| {
+            of == header.counter && *digest == record.digest
+        });
         let body = self.body.as_ref();
         let ours = body.and_then(|body| body.submissions.get(&header.counter));
         let Some(submission) = ours.filter(|ours| ours.digest() == record.digest).cloned() else {
             return self.apply_not_ours(desk, record, header);
         };
+        self.settle_doubts(desk, header.counter);
         match &record.content {
             Content::Own | Content::Payload(_) => {}
             // Its text is here, so that an own message that has expired is sent all the same.
@@ -162,6 +166,7 @@ impl Conversation {
 
     /// Whether a parked record was this device's; if so, its text is told of.
     pub(super) fn park_own(&mut self, desk: &mut Desk, record: &Record) -> bool {
+        self.recall(desk, |_, digest| *digest == record.digest);
         let body = self.body.as_ref();
         let ours = body.and_then(|body| {
             let mut submissions = body.submissions.values();

@@ -36,6 +36,9 @@ pub(crate) struct Submission {
     /// Sent on this socket, and when it was accepted there.
     pub(crate) sent: bool,
     pub(crate) accepted_at: Option<Millis>,
+    /// An earlier sending has no answer: the log may hold the record. True of whatever is read
+    /// back from the store, for a record is stored before it goes out.
+    unanswered: bool,
 }
 
 impl Submission {
@@ -56,6 +59,7 @@ impl Submission {
             header,
             sent: false,
             accepted_at: None,
+            unanswered: false,
         }
     }
 
@@ -70,6 +74,7 @@ impl Submission {
             header,
             sent: false,
             accepted_at: None,
+            unanswered: true,
         })
     }
 
@@ -111,8 +116,25 @@ impl Submission {
         self.request().payload.to_vec()
     }
 
+    /// What was sent on this socket, and what was said to it, counts for nothing more.
     pub(crate) const fn forget_socket(&mut self) {
+        self.unanswered |= self.sent;
+        self.refused_for_now();
+    }
+
+    /// The last sending was answered: it was not taken.
+    pub(crate) const fn refused_for_now(&mut self) {
         self.sent = false;
         self.accepted_at = None;
+    }
+
+    pub(crate) const fn is_unanswered(&self) -> bool {
+        self.unanswered
+    }
+
+    /// Whether what it is for can be made anew while it may still turn out to be in the log. A
+    /// commit cannot: without its secrets this device could not follow.
+    pub(crate) const fn can_be_in_doubt(&self) -> bool {
+        matches!(self.row.what, What::Text(_) | What::Answer(_))
     }
 }

@@ -61,7 +61,7 @@ impl Conversation {
         if self
             .body
             .as_ref()
-            .is_some_and(|body| body.submissions.is_empty())
+            .is_some_and(|body| body.submissions.is_empty() && body.doubts.is_empty())
         {
             self.live.outcomes = Outcomes::Known;
             self.advance(desk);

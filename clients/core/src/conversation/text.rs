@@ -2,14 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use xchat_crypto::padding::size_class;
-use xchat_types::{ConversationId, limits};
+use xchat_types::{ConversationId, Millis, limits};
 
 use super::{Body, Conversation, Phase, submission::What};
 use crate::{
     command::Ticket,
     content::{Content, Salt},
     desk::{Desk, Task},
+    engine::QueuedText,
     event::{Event, Held, NotSent},
+    returned::Returned,
     row::{RowError, RowKey, Table, blob, decode, encode},
 };
 
@@ -26,6 +28,9 @@ pub(crate) struct Text {
     /// The message as it was encrypted last; empty before.
     #[serde(with = "blob")]
     pub(crate) content: Vec<u8>,
+    /// Server time at which it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Millis>,
     /// The row in which it waited for its name. It goes in the same batch in which the text comes
     /// into the outbox, however long that conversation takes to load.
     #[serde(skip)]
@@ -39,8 +44,14 @@ impl Text {
             salt,
             body,
             content: Vec::new(),
+            since: None,
             waited: None,
         }
+    }
+
+    pub(crate) const fn written(mut self, since: Option<Millis>) -> Self {
+        self.since = since;
+        self
     }
 
     pub(crate) const fn having_waited(mut self, number: u64) -> Self {
@@ -67,7 +78,7 @@ impl Text {
 
     /// What no conversation could send.
     pub(crate) fn check(&self) -> Result<(), NotSent> {
-        if self.body.is_empty() {
+        if self.body.trim().is_empty() {
             return Err(NotSent::Empty);
         }
         if self.fits(limits::MAX_APPLICATION_BYTES) {
@@ -90,18 +101,29 @@ impl Text {
 }
 
 impl Body {
+    fn number_of(&self, ticket: Ticket) -> Option<u64> {
+        let mut outbox = self.outbox.iter();
+        let found = outbox.find(|(_, text)| text.ticket == ticket);
+        found.map(|(number, _)| *number)
+    }
+
     /// Number of the first text that is not submitted.
     pub(super) fn first_waiting(&self) -> Option<u64> {
         self.outbox
             .keys()
             .copied()
-            .find(|number| !self.is_submitted(*number))
+            .find(|number| !self.is_submitted(*number) && !self.is_refused_in_doubt(*number))
     }
 
     pub(super) fn is_submitted(&self, number: u64) -> bool {
         self.submissions
             .values()
             .any(|submission| submission.what() == What::Text(number))
+    }
+
+    /// Whether a record with the text has gone out: it can't be taken back any more.
+    pub(super) fn is_on_its_way(&self, number: u64) -> bool {
+        self.is_submitted(number) || self.is_in_doubt(number)
     }
 }
 
@@ -110,13 +132,7 @@ impl Conversation {
         let ticket = text.ticket;
         text.end_wait(desk);
         if let Some(reason) = self.refusal(&text) {
-            desk.event(Event::NotSent {
-                ticket,
-                conversation: Some(self.id),
-                to: self.row.peer_name.clone(),
-                text: text.body,
-                reason,
-            });
+            self.give_back(desk, text, reason);
             return;
         }
         if self.row.phase == Phase::Invited {
@@ -184,12 +200,34 @@ impl Conversation {
         if self.row.suspension.is_some() {
             return Some(Held::Suspended);
         }
-        let first = self
-            .body
-            .as_ref()
-            .and_then(|body| body.outbox.values().next());
+        let body = self.body.as_ref();
+        let number = body.and_then(|body| body.number_of(ticket));
+        if number.is_some_and(|number| body.is_some_and(|body| body.is_refused_in_doubt(number))) {
+            return Some(Held::InDoubt);
+        }
+        let first = body.and_then(|body| body.outbox.values().next());
         let is_first = first.is_some_and(|first| first.ticket == ticket) && !self.row.first_sent;
         (self.row.phase.is_own_request() && !is_first).then_some(Held::RequestOpen)
+    }
+
+    /// What lies in this outbox.
+    pub(crate) fn queued(&self, desk: &Desk) -> Vec<QueuedText> {
+        let Some(body) = &self.body else {
+            return Vec::new();
+        };
+        let texts = body.outbox.iter().map(|(number, text)| QueuedText {
+            ticket: text.ticket,
+            conversation: Some(self.id),
+            account: Some(self.row.peer),
+            to: self.row.peer_name.clone(),
+            text: text.body.clone(),
+            since: text.since,
+            held: self.held(desk, text.ticket).filter(|held| {
+                // What has gone out waits for nothing but its outcome, unless that is offline.
+                *held == Held::Offline || !body.is_submitted(*number)
+            }),
+        });
+        texts.collect()
     }
 
     /// Whether a ticket lies in this outbox.
@@ -201,9 +239,8 @@ impl Conversation {
 
     pub(super) fn take_back(&mut self, desk: &mut Desk, ticket: Ticket) {
         let Some(body) = &mut self.body else { return };
-        let found = body.outbox.iter().find(|(_, text)| text.ticket == ticket);
-        match found.map(|(number, _)| *number) {
-            Some(number) if !body.is_submitted(number) => {
+        match body.number_of(ticket) {
+            Some(number) if !body.is_on_its_way(number) => {
                 body.outbox.remove(&number);
                 desk.unit
                     .delete(RowKey::within(self.id, Table::Outbox, number));
@@ -236,14 +273,18 @@ impl Conversation {
 
     pub(super) fn not_sent(&mut self, desk: &mut Desk, number: u64, reason: NotSent) {
         if let Some(text) = self.remove_text(desk, number) {
-            desk.event(Event::NotSent {
-                ticket: text.ticket,
-                conversation: Some(self.id),
-                to: self.row.peer_name.clone(),
-                text: text.body,
-                reason,
-            });
+            self.give_back(desk, text, reason);
         }
+    }
+
+    fn give_back(&self, desk: &mut Desk, text: Text, reason: NotSent) {
+        desk.give_back(Returned {
+            ticket: text.ticket,
+            conversation: Some(self.id),
+            to: self.row.peer_name.clone(),
+            text: text.body,
+            reason,
+        });
     }
 
     /// Texts that are not submitted, out of the outbox in their order.
@@ -253,7 +294,7 @@ impl Conversation {
         };
         let numbers = body.outbox.keys().copied();
         let waiting: Vec<u64> = numbers
-            .filter(|number| !body.is_submitted(*number))
+            .filter(|number| !body.is_on_its_way(*number))
             .collect();
         waiting
             .into_iter()
@@ -263,13 +304,7 @@ impl Conversation {
 
     pub(super) fn fail_waiting(&mut self, desk: &mut Desk, reason: NotSent) {
         for text in self.drain_waiting(desk) {
-            desk.event(Event::NotSent {
-                ticket: text.ticket,
-                conversation: Some(self.id),
-                to: self.row.peer_name.clone(),
-                text: text.body,
-                reason,
-            });
+            self.give_back(desk, text, reason);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{
     event::{Connection, Event, Held, NotSent},
     identity::Identity,
     link::Request,
+    returned::Returned,
 };
 
 impl Engine {
@@ -25,6 +26,14 @@ impl Engine {
             } => self.register(&phrase, keep_root, username, invite),
             Command::SetUsername { username } => self.set_username(username),
             Command::Send { ticket, to, text } => self.send(ticket, to, text),
+            Command::NotSentTold { ticket } => {
+                self.desk.untold.told(&mut self.desk.unit, ticket);
+            }
+            Command::PhraseShown => {
+                if let Some(identity) = &mut self.desk.identity {
+                    identity.forget_phrase(&mut self.desk.unit);
+                }
+            }
             Command::TakeBack { ticket } => self.take_back(ticket),
             Command::Accept { peer } => {
                 self.answer_request(&peer, true);
@@ -54,7 +63,7 @@ impl Engine {
         let identity = self
             .desk
             .identity
-            .get_or_insert_with(|| Identity::create(root_key.clone(), keep_root, device_seed));
+            .get_or_insert_with(|| Identity::of_phrase(phrase, keep_root, device_seed));
         if identity.row.registered {
             let event = Event::Registered {
                 account: identity.account,
@@ -90,27 +99,31 @@ impl Engine {
     fn send(&mut self, ticket: Ticket, to: Recipient, text: String) {
         let registered = self.desk.identity.as_ref();
         if !registered.is_some_and(|identity| identity.row.registered) {
-            let text = Text::new(ticket, [0; 16], text);
-            self.not_sent(&text, None, NotSent::NotRegistered);
+            self.not_sent(ticket, text, None, NotSent::NotRegistered);
             return;
         }
-        let salt = self.desk.draw();
-        let draft = Text::new(ticket, salt, text.clone());
+        let since = Some(self.desk.server_time());
+        let draft = Text::new(ticket, self.desk.draw(), text).written(since);
         if let Err(reason) = draft.check() {
-            self.not_sent(&draft, None, reason);
+            self.refuse_text(draft, None, reason);
             return;
         }
         match to {
             Recipient::Name(name) => match self.directory.account(&name) {
                 Some(account) => self.send_to_account(account, Some(name), draft),
-                None => self.wait_for_name(Waiting { ticket, name, text }),
+                None => self.wait_for_name(Waiting {
+                    ticket,
+                    name,
+                    text: draft.body,
+                    since,
+                }),
             },
             Recipient::Account(account) => self.send_to_account(account, None, draft),
             Recipient::Conversation(id) if self.conversations.contains_key(&id) => {
                 self.work(self.successor(id), Work::Text(draft));
             }
             Recipient::Conversation(_) => {
-                self.not_sent(&draft, None, NotSent::ConversationUnknown);
+                self.refuse_text(draft, None, NotSent::ConversationUnknown);
             }
         }
     }
@@ -129,19 +142,19 @@ impl Engine {
         self.directory.wait(&mut self.desk, waiting);
     }
 
-    fn not_sent(&mut self, text: &Text, to: Option<String>, reason: NotSent) {
-        self.desk.event(Event::NotSent {
-            ticket: text.ticket,
+    fn not_sent(&mut self, ticket: Ticket, text: String, to: Option<String>, reason: NotSent) {
+        self.desk.give_back(Returned {
+            ticket,
             conversation: None,
             to,
-            text: text.body.clone(),
+            text,
             reason,
         });
     }
 
     pub(super) fn refuse_text(&mut self, mut text: Text, to: Option<String>, reason: NotSent) {
         text.end_wait(&mut self.desk);
-        self.not_sent(&text, to, reason);
+        self.not_sent(text.ticket, text.body, to, reason);
     }
 
     /// Into the conversation with the account, or into a new request.

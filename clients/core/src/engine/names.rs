@@ -21,8 +21,9 @@ impl Engine {
             self.work(id, Work::NameChecked(same.then(|| name.to_owned())));
         }
         for (number, waiting) in interested.texts {
-            let text = Text::new(waiting.ticket, self.desk.draw(), waiting.text);
-            let text = text.having_waited(number);
+            let text = Text::new(waiting.ticket, self.desk.draw(), waiting.text)
+                .written(waiting.since)
+                .having_waited(number);
             match found {
                 Ok(account) => self.send_to_account(account, Some(name.to_owned()), text),
                 Err(reason) => {
@@ -52,6 +53,8 @@ impl Engine {
             Command::Register { .. }
             | Command::SetUsername { .. }
             | Command::Send { .. }
+            | Command::NotSentTold { .. }
+            | Command::PhraseShown
             | Command::TakeBack { .. }
             | Command::SetVerified { .. } => {}
         }
@@ -67,6 +70,8 @@ impl Engine {
             Command::Register { .. }
             | Command::SetUsername { .. }
             | Command::Send { .. }
+            | Command::NotSentTold { .. }
+            | Command::PhraseShown
             | Command::TakeBack { .. }
             | Command::SetVerified { .. } => {}
         }

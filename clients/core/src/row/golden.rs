@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, de::DeserializeOwned};
-use xchat_crypto::SecretKey;
+use xchat_crypto::{Phrase, SecretKey};
 use xchat_mls::{ControlState, Suite, judge};
+use xchat_proto::common::Reason;
 use xchat_types::{
     AccountId, ClaimId, ConversationId, Counter, DeviceId, Epoch, HeadHash, Header, Incarnation,
-    KeyPackageRef, Millis, RecordKind, Sequence,
+    KeyPackageRef, Millis, RecordKind, RefuseReason, Sequence,
 };
 
 use super::{HistoryRow, RowKey, Table, decode, encode};
 use crate::{
     command::Ticket,
     content::{Content, Salt},
-    conversation::{ConversationRow, Entry, Phase, Submission, Text, What},
+    conversation::{ConversationRow, Doubt, Entry, Phase, Submission, Text, What},
     directory::Waiting,
-    event::Suspension,
+    event::{NotSent, Suspension},
     identity::Identity,
     packages::Unpublished,
+    returned::Returned,
 };
 
 const GOLDEN: &str = include_str!("../../../../testdata/core/rows.json");
@@ -92,6 +94,7 @@ fn rows() -> BTreeMap<&'static str, Vec<u8>> {
         ticket: Ticket([3; 16]),
         name: "bob".to_owned(),
         text: "hello".to_owned(),
+        since: None,
     };
     let unpublished = Unpublished {
         suite: 2,
@@ -107,8 +110,37 @@ fn rows() -> BTreeMap<&'static str, Vec<u8>> {
             .to_vec(),
         submission
     );
+    let unseen = Phrase::from_entropy([16; 32]);
+    let unseen = Identity::of_phrase(&unseen, false, [13; 32]);
+    let unseen = encode(&unseen.row).to_vec();
+    let read = Identity::from_bytes(&unseen).unwrap();
+    assert_eq!(read.unseen_phrase().unwrap().words().count(), 24);
+    let returned = |reason| Returned {
+        ticket: Ticket([3; 16]),
+        conversation: Some(ConversationId::new([10; 32])),
+        to: Some("bob".to_owned()),
+        text: "hello".to_owned(),
+        reason,
+    };
+    let doubt = Doubt::new(self::submission(), Some(Reason::TooLarge), vec![1, 2, 3]).to_bytes();
+    assert_eq!(Doubt::from_bytes(&doubt).unwrap().to_bytes(), doubt);
     BTreeMap::from([
         ("identity", identity),
+        ("identity, words unseen", unseen),
+        (
+            "outbox, with its time",
+            twice(&text.clone().written(Some(Millis(1_700_000_000_000)))),
+        ),
+        ("doubt", doubt.to_vec()),
+        (
+            "returned, refused by the fold",
+            twice(&returned(NotSent::Refused(RefuseReason::NotMember))),
+        ),
+        (
+            "returned, refused by the server",
+            twice(&returned(NotSent::ServerRefused(Reason::TooLarge))),
+        ),
+        ("returned", twice(&returned(NotSent::UsernameUnknown))),
         ("history", twice(&history())),
         ("conversation, asking", twice(&asking())),
         ("conversation, invited", twice(&invited())),
@@ -166,6 +198,8 @@ fn rows_that_are_cut_or_damaged_are_refused_and_never_panic() {
             let _ = ConversationRow::from_bytes(&damaged);
             let _ = Identity::from_bytes(&damaged);
             let _ = Submission::from_bytes(&damaged);
+            let _ = Doubt::from_bytes(&damaged);
+            let _ = decode::<Returned>("x", &damaged);
             let _ = HistoryRow::from_bytes(&damaged).map(|row| row.text());
         }
     }

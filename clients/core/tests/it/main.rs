@@ -11,12 +11,14 @@
 
 mod clock;
 mod crash;
+mod doubt;
 mod golden;
 mod host;
 mod malice;
 mod outbox;
 mod relay;
 mod request;
+mod returned;
 mod session;
 mod talk;
 mod weather;

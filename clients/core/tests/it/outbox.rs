@@ -148,11 +148,17 @@ fn a_refusal_for_good_is_told_and_what_follows_is_sent_under_its_counter() {
         retry_after_ms: 0,
     });
     let first = world.send(ALICE, "bob", "refused");
-    world.send(ALICE, "bob", "taken");
+    // Those behind it went out with it: to the log they are a gap, and no conflict.
+    for text in ["taken", "too", "and this"] {
+        world.send(ALICE, "bob", text);
+    }
     world.settle();
     let told = [(first, NotSent::ServerRefused(Reason::TooLarge))];
     assert_eq!(not_sent(&world, ALICE), told);
-    assert_eq!(world.hosts[BOB].view(), ["may I?", "taken"]);
+    assert_eq!(
+        world.hosts[BOB].view(),
+        ["may I?", "taken", "too", "and this"]
+    );
 }
 
 #[test]

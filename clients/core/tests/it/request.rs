@@ -189,16 +189,16 @@ fn a_send_to_a_name_waits_for_the_server_and_survives_a_restart() {
         assert!(world.hosts[ALICE].has(|event| matches!(event,
             Event::Queued { ticket: of, held: Some(Held::NameUnresolved), .. } if *of == ticket)));
     }
-    assert_eq!(world.hosts[ALICE].engine().waiting().len(), 2);
+    assert_eq!(world.hosts[ALICE].engine().outbox().len(), 2);
     world.hosts[ALICE].pull_the_plug();
-    assert_eq!(world.hosts[ALICE].engine().waiting().len(), 2);
+    assert_eq!(world.hosts[ALICE].engine().outbox().len(), 2);
     world.connect(ALICE);
     world.settle();
     assert_eq!(world.hosts[ALICE].sent(), [real]);
     assert!(world.hosts[ALICE].has(|event| matches!(event,
         Event::NotSent { ticket, reason: NotSent::UsernameUnknown, .. } if *ticket == unreal)));
     assert_eq!(world.hosts[BOB].received(), ["hello"]);
-    assert_eq!(world.hosts[ALICE].engine().waiting(), []);
+    assert_eq!(world.hosts[ALICE].engine().outbox(), []);
 }
 
 #[test]

@@ -48,9 +48,9 @@ impl Shown {
         }
     }
 
-    /// What is not a message.
-    pub(super) fn state(&self, text: impl Display) {
-        self.screen.line(self.screen.dim(format_args!("-- {text}")));
+    /// What is not a message. `false`: it could not be written.
+    pub(super) fn state(&self, text: impl Display) -> bool {
+        self.screen.line(self.screen.dim(format_args!("-- {text}")))
     }
 
     /// What the other side or somebody else did.
