@@ -22,9 +22,9 @@ setup: ## Install what this machine lacks for everything below, saying what
 # Use
 
 .PHONY: run
-run: build ## Start a server here and print what to type in two other terminals
+run: build ## Start a server here and print what to type in two other terminals; DATA=FOLDER for its data
 	@echo "run: this is a dev build, with optimised cryptography; make release builds a fast one"
-	@exec infra/run.sh $(BIN)
+	@exec infra/run.sh $(BIN) $(if $(DATA),'$(abspath $(DATA))')
 
 .PHONY: build
 build: setup-build ## Build server and client

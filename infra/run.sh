@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # Runs the server in the foreground and, when it says that it is ready, what to type in two other
-# terminals. Argument: the folder of the built programs.
+# terminals. Arguments: the folder of the built programs, and the server's data folder, if it is
+# another than the usual one.
 set -euo pipefail
 
 bin=$1
+flags=()
+if [[ -n ${2:-} ]]; then
+    flags=(--data-dir "$2")
+fi
 
 say_what_to_type() {
     local shell="export PATH=\"$bin:\$PATH\""
@@ -34,4 +39,4 @@ relay() {
     done
 }
 
-exec "$bin/xchat-server" > >(relay)
+exec "$bin/xchat-server" "${flags[@]}" > >(relay)

@@ -72,8 +72,8 @@ pub(crate) enum Command {
     Link,
     /// Send a text to somebody, now or as soon as the server is there.
     ///
-    /// A first text asks to talk, and one further can go only when they have accepted. Writing to
-    /// somebody who asks you accepts their request.
+    /// A first text asks to talk; further ones wait until it is accepted. Writing to somebody who
+    /// asks you accepts their request.
     Send(Send),
     /// Show the texts that wait to be sent, and why.
     Outbox,

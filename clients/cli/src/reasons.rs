@@ -196,6 +196,10 @@ pub(crate) const fn security(event: SecurityEvent) -> &'static str {
         SecurityEvent::KeyPackage => {
             "a key that the server gave out does not hold; nothing was sent"
         }
+        SecurityEvent::UnknownConversation => {
+            "this device is in a conversation of which this profile knows nothing; was the profile \
+             copied, or put back from a backup? use only one copy"
+        }
         SecurityEvent::Answer => "the server answered for another account; the answer was ignored",
         SecurityEvent::Welcome | SecurityEvent::Members => {
             "a request does not hold; it was ignored"

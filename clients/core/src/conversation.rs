@@ -306,6 +306,15 @@ impl Conversation {
         self.row.peer_root.map(row::RootKey::key)
     }
 
+    /// Whether something can come that this device takes in.
+    pub(crate) const fn may_receive(&self) -> bool {
+        let live = matches!(
+            self.row.phase,
+            Phase::Asked | Phase::Invited | Phase::Open | Phase::Merged(_)
+        );
+        live && self.row.receives()
+    }
+
     pub(crate) const fn is_loaded(&self) -> bool {
         self.body.is_some()
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod command;
 mod join;
+mod look;
 mod names;
 mod outbox;
 mod push;
@@ -80,6 +81,7 @@ pub struct Engine {
     directory: Directory,
     packages: Packages,
     welcomes: BTreeMap<WelcomeRef, PendingWelcome>,
+    look: look::Look,
     /// Of this socket's Hello.
     server: Option<ServerId>,
     /// The sign-up challenge whose proof is being computed.
@@ -141,6 +143,7 @@ impl Engine {
             directory,
             packages: Packages::load(keys, unpublished)?,
             welcomes: BTreeMap::new(),
+            look: look::Look::default(),
             server: None,
             signup: None,
             marks_open: false,

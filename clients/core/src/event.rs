@@ -281,6 +281,9 @@ pub enum SecurityEvent {
     Members,
     /// A key package that was claimed for an account is of another, or not valid.
     KeyPackage,
+    /// The server delivers a conversation to this device of which the store knows nothing: another
+    /// copy of the profile has taken its welcome.
+    UnknownConversation,
     /// A retry of a claim, a login or a lookup was answered for another account.
     Answer,
 }
@@ -301,6 +304,7 @@ impl SecurityEvent {
             Self::Welcome => "welcome",
             Self::Members => "members",
             Self::KeyPackage => "key_package",
+            Self::UnknownConversation => "unknown_conversation",
             Self::Answer => "answer",
         }
     }

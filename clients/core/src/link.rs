@@ -31,6 +31,8 @@ pub(crate) enum Request {
     ListMarks,
     Submit(ConversationId, Counter),
     Pull(ConversationId),
+    /// How far a conversation has come, asked once a process.
+    Look(ConversationId),
     Ack(ConversationId),
     Outcomes(ConversationId),
     Tree(WelcomeRef),
@@ -53,7 +55,7 @@ impl Request {
             Self::Resume => "resume",
             Self::ListMarks => "list_marks",
             Self::Submit(..) => "submit",
-            Self::Pull(_) => "pull",
+            Self::Pull(_) | Self::Look(_) => "pull",
             Self::Ack(_) => "ack",
             Self::Outcomes(_) => "fetch_outcomes",
             Self::Tree(_) => "fetch_tree",

@@ -8,21 +8,14 @@ use std::{
 use thiserror::Error;
 use xchat_ports::PortError;
 
-/// Says what, why and what next. [`OpenError::code`] is stable.
+/// Says what and why; [`OpenError::next`] says what next. [`OpenError::code`] is stable.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    #[error(
-        "{} is in use by another process; stop that one, or give this one its own data directory",
-        path.display()
-    )]
+    #[error("{} is in use by another process", path.display())]
     Locked { path: PathBuf },
 
     /// Bytes that were synced, or that a store relies on, are not what was written.
-    #[error(
-        "{} is damaged in bytes {from}..{to}: {why}; nothing was changed: restore the file from a \
-         copy, or move the whole data directory away to begin anew without its undelivered messages",
-        path.display()
-    )]
+    #[error("{} is damaged in bytes {from}..{to}: {why}; nothing was changed", path.display())]
     Damaged {
         path: PathBuf,
         from: u64,
@@ -34,25 +27,17 @@ pub enum OpenError {
     #[error("{} is not usable: {why}; nothing was changed", path.display())]
     Unusable { path: PathBuf, why: String },
 
-    #[error(
-        "{} was written in format {found}, this program reads {expected}; use the program that \
-         wrote it, or one that can convert it",
-        path.display()
-    )]
+    #[error("{} was written in format {found}, this program reads {expected}", path.display())]
     Version {
         path: PathBuf,
         found: String,
         expected: u32,
     },
 
-    #[error("no space is left for {}; free some and start again", path.display())]
+    #[error("no space is left for {}", path.display())]
     NoSpace { path: PathBuf, source: io::Error },
 
-    #[error(
-        "{} can't be written: {source}; check its owner, its permissions and that the file system \
-         is not read-only",
-        path.display()
-    )]
+    #[error("{} can't be written: {source}", path.display())]
     Denied { path: PathBuf, source: io::Error },
 
     #[error("{} can't be opened: {source}", path.display())]
@@ -69,6 +54,26 @@ impl OpenError {
             Self::NoSpace { .. } => "data_no_space",
             Self::Denied { .. } => "data_denied",
             Self::Io { .. } => "data_io",
+        }
+    }
+
+    /// What an operator does about it.
+    pub const fn next(&self) -> &'static str {
+        match self {
+            Self::Locked { .. } => {
+                "stop that one, or give this one its own data directory (--data-dir)"
+            }
+            Self::Damaged { .. } => {
+                "restore the file from a copy, or move the whole data directory away to begin \
+                 anew without its undelivered messages"
+            }
+            Self::Unusable { .. } => "restore the data directory from a copy",
+            Self::Version { .. } => "use the program that wrote it, or one that can convert it",
+            Self::NoSpace { .. } => "free some and start again",
+            Self::Denied { .. } => {
+                "check its owner, its permissions and that the file system is not read-only"
+            }
+            Self::Io { .. } => "look whether the disk is well, then start again",
         }
     }
 

@@ -57,6 +57,11 @@ pub enum RoutingKind {
     Redis,
 }
 
+const MAX_PARTITIONS: u32 = 65_536;
+/// The largest record fits.
+const MIN_SEGMENT: ByteSize = ByteSize(2 * MAX_HANDSHAKE_BYTES as u64);
+const MAX_SEGMENT: ByteSize = ByteSize::mib(1_024);
+
 /// The log that makes a record durable before it is acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -64,10 +69,11 @@ pub struct EventLog {
     /// The engine.
     pub kind: LogKind,
     /// Number of partitions. Fixed when the log is made: changing it later is refused.
-    #[schemars(range(min = 1, max = 65_536))]
+    #[schemars(range(min = 1, max = MAX_PARTITIONS))]
     pub partitions: u32,
     /// Size of a log file, where it is embedded. Old files are deleted whole, when all in them is
     /// 30 days old or delivered.
+    #[schemars(extend("x-allowed" = ByteSize::between(MIN_SEGMENT, MAX_SEGMENT)))]
     pub segment: ByteSize,
 }
 
@@ -114,12 +120,12 @@ impl Section for Config {
             segment,
             ..
         } = self.event_log;
-        if partitions == 0 || partitions > 65_536 {
-            mistakes.add("event_log.partitions", "is not between 1 and 65536");
+        if partitions == 0 || partitions > MAX_PARTITIONS {
+            let what = format!("is not between 1 and {MAX_PARTITIONS}");
+            mistakes.add("event_log.partitions", what);
         }
-        let least = 2 * MAX_HANDSHAKE_BYTES as u64;
-        if segment.bytes() < least || segment.bytes() > 1 << 30 {
-            let what = format!("is not between {} and 1 GiB", ByteSize(least));
+        if !(MIN_SEGMENT..=MAX_SEGMENT).contains(&segment) {
+            let what = format!("is not {}", ByteSize::between(MIN_SEGMENT, MAX_SEGMENT));
             mistakes.add("event_log.segment", what);
         }
         let on_kafka = self.event_log.kind == LogKind::Kafka;

@@ -3,7 +3,7 @@
 use thiserror::Error;
 use xchat_adapter_embedded::OpenError;
 
-/// One engine's reason, in words for the operator: what, why and what next.
+/// One engine's reason, in words for the operator: what and why.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
@@ -35,6 +35,13 @@ impl Error {
         match self {
             Self::Embedded(error) => error.code(),
             Self::Engine { code, .. } => code,
+        }
+    }
+
+    /// What an operator does about it.
+    pub fn next(&self) -> &'static str {
+        match self {
+            Self::Embedded(error) => error.next(),
         }
     }
 

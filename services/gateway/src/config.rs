@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use xchat_runtime::config::{ByteSize, HumanDuration, Mistakes, Section};
 use xchat_types::limits;
 
+/// Hello, a challenge and a login.
+const MIN_FRAMES: u32 = 3;
+
 /// Sockets of devices: their limits and times.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -15,10 +18,12 @@ pub struct Config {
     pub handshake_bytes: ByteSize,
     /// Records pushed to a socket and not yet acknowledged, above which it must pull. A quarter of
     /// it in one conversation: from there on that one is pulled, and the others go on.
+    #[schemars(range(min = 1))]
     pub unacknowledged: u32,
     /// Bytes waiting to be written to one socket, above which pushes give way to a resync.
     pub mailbox_bytes: ByteSize,
     /// Requests of one socket in work at once; more wait in its TCP window.
+    #[schemars(range(min = 1))]
     pub requests_in_flight: u32,
     /// A socket from which nothing came for so long is closed.
     pub idle: HumanDuration,
@@ -31,19 +36,23 @@ pub struct Config {
     /// From the upgrade to login.
     pub login: HumanDuration,
     /// Frames before login.
+    #[schemars(range(min = MIN_FRAMES))]
     pub frames_before_login: u32,
     /// Sockets at once that have not logged in. One too many displaces the oldest of the address
     /// that has most of them.
+    #[schemars(range(min = 1))]
     pub sockets_before_login: u32,
     /// Sockets at once. Zero: what the limit of open files allows, less a reserve.
     pub sockets: u32,
     /// How long a route lives without being refreshed.
     pub lease: HumanDuration,
     /// Envelopes at once per device and conversation.
+    #[schemars(range(min = 1))]
     pub message_burst: u32,
     /// One more envelope is allowed after so long.
     pub message_interval: HumanDuration,
     /// Handshakes and control records at once per device and conversation.
+    #[schemars(range(min = 1))]
     pub handshake_burst: u32,
     /// One more handshake is allowed after so long.
     pub handshake_interval: HumanDuration,
@@ -91,7 +100,7 @@ impl Section for Config {
         for (key, zero) in [
             ("unacknowledged", self.unacknowledged == 0),
             ("requests_in_flight", self.requests_in_flight == 0),
-            ("frames_before_login", self.frames_before_login < 3),
+            ("frames_before_login", self.frames_before_login < MIN_FRAMES),
             ("sockets_before_login", self.sockets_before_login == 0),
             ("message_burst", self.message_burst == 0),
             ("handshake_burst", self.handshake_burst == 0),

@@ -19,11 +19,17 @@ pub enum SignupGate {
     Invite,
 }
 
+/// Shortest life of an access token: below it, clients would do little but renew.
+const MIN_LIFE: Duration = Duration::from_secs(10);
+
+const NAME_CHARS: usize = 64;
+
 /// A burst that is allowed at once; then one more for each interval that passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// How many are allowed at once.
+    #[schemars(range(min = 1))]
     pub burst: u32,
     /// After how long one more is allowed.
     pub every: HumanDuration,
@@ -34,18 +40,22 @@ pub struct RateLimit {
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Name of the server as people see it, 1 to 64 characters.
+    #[schemars(extend("x-allowed" = format!("1 to {NAME_CHARS} printable characters")))]
     pub server_name: String,
     /// Who may sign up: `open` or `invite`.
     pub signup_gate: SignupGate,
     /// Proof of work of a sign-up: 2^effort tries of Argon2id with 16 MiB. 0 asks for none.
+    #[schemars(range(min = 0, max = MAX_EFFORT))]
     pub proof_effort: u8,
     /// Zero bits of the SHA-256 target that is checked before it. 0 asks for none.
+    #[schemars(range(min = 0, max = MAX_TARGET_BITS))]
     pub proof_target_bits: u8,
     /// Proofs checked at the same time, 16 MiB each. 0: half of the processor's cores.
     pub proof_checks: u16,
     /// How long a sign-up waits for its check before it is told to come back.
     pub proof_wait: HumanDuration,
     /// Life of an access token, at most 5 minutes.
+    #[schemars(extend("x-allowed" = HumanDuration::between(MIN_LIFE, MAX_LIFE)))]
     pub access_token_life: HumanDuration,
     /// A session that was not refreshed for this long has ended.
     pub session_life: HumanDuration,
@@ -103,8 +113,9 @@ impl Section for Config {
 
     fn check(&self, mistakes: &mut Mistakes) {
         let name = self.server_name.chars().count();
-        if name == 0 || name > 64 || self.server_name.chars().any(char::is_control) {
-            mistakes.add("server_name", "is not 1 to 64 printable characters");
+        if name == 0 || name > NAME_CHARS || self.server_name.chars().any(char::is_control) {
+            let what = format!("is not 1 to {NAME_CHARS} printable characters");
+            mistakes.add("server_name", what);
         }
         if self.proof_effort > MAX_EFFORT {
             mistakes.add(
@@ -119,8 +130,9 @@ impl Section for Config {
             );
         }
         let life = self.access_token_life.0;
-        if life < Duration::from_secs(10) || life > MAX_LIFE {
-            mistakes.add("access_token_life", "is not between 10 s and 5 minutes");
+        if !(MIN_LIFE..=MAX_LIFE).contains(&life) {
+            let what = format!("is not {}", HumanDuration::between(MIN_LIFE, MAX_LIFE));
+            mistakes.add("access_token_life", what);
         }
         if self.session_life.0 < life {
             mistakes.add("session_life", "is shorter than access_token_life");

@@ -135,11 +135,6 @@ fn run(line: Line) -> Result<(), StartError> {
         layers,
         roles,
     } = line;
-    if command.is_some() && !roles.is_empty() {
-        let what = "roles are run, not configured: a role and a command don't go together";
-        let next = "leave one of them out; `xchat-server --help` lists both";
-        return Err(StartError::new("usage", Exit::Usage, what, next));
-    }
     match command {
         None => serve::serve(layers, &roles),
         Some(Command::Config { command }) => match command {

@@ -93,7 +93,7 @@ impl From<xchat_backends::Error> for StartError {
             Trouble::Content => Exit::Data,
             Trouble::Away => Exit::Unavailable,
         };
-        Self::new(error.code(), exit, error.to_string(), "")
+        Self::new(error.code(), exit, error.to_string(), error.next())
     }
 }
 

@@ -69,6 +69,7 @@ impl Engine {
             (Request::Submit(id, counter), Body::Submit(_)) => {
                 self.work(id, Work::Accepted(counter));
             }
+            (Request::Look(id), Body::Pull(pulled)) => self.looked(id, &pulled),
             (Request::Pull(id), Body::Pull(pulled)) => self.work(id, Work::Pulled(pulled)),
             (Request::Outcomes(id), Body::FetchOutcomes(outcomes)) => {
                 self.work(id, Work::Outcomes(outcomes));
@@ -122,7 +123,8 @@ impl Engine {
                 self.refused_request(name, reason, error);
                 self.close(refusal::of_closing(reason), retry_after(error));
             }
-            Request::AckWelcome => {}
+            // What it would have shown, the next process asks for again.
+            Request::AckWelcome | Request::Look(_) => {}
         }
     }
 

@@ -42,6 +42,12 @@ struct Anchor {
     tree: RatchetTreeBytes,
 }
 
+impl PendingWelcome {
+    pub(super) fn is_of(&self, id: &ConversationId) -> bool {
+        self.conversation == *id
+    }
+}
+
 impl Engine {
     /// A welcome, new or repeated.
     pub(super) fn welcome(&mut self, message: client::Welcome) {

@@ -58,7 +58,10 @@ impl Engine {
             convert::id::<ConversationId>(&header.conversation_id, "conversation_id").ok()
         });
         match id {
-            Some(id) => self.work(id, Work::Pushed(records)),
+            Some(id) if self.conversations.contains_key(&id) => {
+                self.work(id, Work::Pushed(records));
+            }
+            Some(id) => self.pushed_unknown(id),
             // Parked records alone do not say where they belong: marks do.
             None => self.resume(),
         }

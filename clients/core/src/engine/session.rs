@@ -299,6 +299,8 @@ impl Engine {
 
     pub(super) fn resumed(&mut self, response: client::ResumeResponse) {
         self.set_connection(Connection::Ready);
+        self.look_at_all();
+        self.offered(&response.welcomes);
         self.marks(&response.marks, response.next_marks_after);
         for welcome in response.welcomes {
             self.welcome(welcome);
@@ -317,6 +319,7 @@ impl Engine {
     pub(super) fn marks(&mut self, marks: &[client::Mark], next: bytes::Bytes) {
         for mark in marks {
             if let Ok(id) = convert::id(&mark.conversation_id, "conversation_id") {
+                self.marked(id);
                 self.work(id, Work::Moved(xchat_types::Sequence(mark.sequence)));
             }
         }
@@ -326,6 +329,8 @@ impl Engine {
                 after_conversation_id: next,
             };
             self.desk.request(Request::ListMarks, Body::ListMarks(list));
+        } else {
+            self.judge_unknown();
         }
     }
 

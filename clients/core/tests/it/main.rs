@@ -10,6 +10,7 @@
 )]
 
 mod clock;
+mod copies;
 mod crash;
 mod doubt;
 mod golden;

@@ -103,7 +103,7 @@ fn integer(schema: &Value) -> String {
     };
     match (
         bound("minimum").max(narrow_min),
-        bound("maximum").or(narrow_max),
+        bound("maximum").into_iter().chain(narrow_max).min(),
     ) {
         (Some(min), Some(max)) => format!("a whole number from {min} to {max}"),
         (Some(min), None) => format!("a whole number from {min}"),

@@ -19,6 +19,11 @@ impl HumanDuration {
         Self(Duration::from_millis(millis))
     }
 
+    /// What is allowed, in words, for a setting's `x-allowed`.
+    pub fn between(least: Duration, most: Duration) -> String {
+        format!("a duration from {} to {}", Self(least), Self(most))
+    }
+
     /// Whole milliseconds, saturating.
     pub fn as_millis(self) -> u64 {
         u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
@@ -99,6 +104,11 @@ impl ByteSize {
 
     pub const fn mib(count: u64) -> Self {
         Self(count << 20)
+    }
+
+    /// What is allowed, in words, for a setting's `x-allowed`.
+    pub fn between(least: Self, most: Self) -> String {
+        format!("a size from {least} to {most}")
     }
 
     pub const fn bytes(self) -> u64 {

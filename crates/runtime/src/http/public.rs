@@ -8,6 +8,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::tls;
 use crate::{Mistakes, Section};
 
 /// Port of the public listener.
@@ -63,7 +64,8 @@ impl Section for PublicConfig {
                  way: set public.tls.cert_file and public.tls.key_file, or public.behind_proxy \
                  = true when a proxy in front does TLS",
             ),
-            (None, None) | (Some(_), Some(_)) => {}
+            (Some(_), Some(_)) => tls::check(&self.tls, mistakes),
+            (None, None) => {}
         }
     }
 }

@@ -172,9 +172,25 @@ fn plain_connections_from_elsewhere_need_tls_or_a_proxy() {
         cert_file: Some("c.pem".into()),
         key_file: None,
     };
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    };
+    let made = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
+    let other = rcgen::KeyPair::generate().unwrap();
     let both = TlsFiles {
-        key_file: Some("k.pem".into()),
-        ..half.clone()
+        cert_file: file("cert.pem", made.cert.pem()),
+        key_file: file("key.pem", made.signing_key.serialize_pem()),
+    };
+    let mixed = TlsFiles {
+        key_file: file("other.pem", other.serialize_pem()),
+        ..both.clone()
+    };
+    let absent = TlsFiles {
+        cert_file: Some(dir.path().join("c.pem")),
+        key_file: Some(dir.path().join("k.pem")),
     };
     assert!(check("127.0.0.1:8420", false, none()).is_empty());
     assert!(check("[::1]:8420", false, none()).is_empty());
@@ -183,4 +199,9 @@ fn plain_connections_from_elsewhere_need_tls_or_a_proxy() {
     assert!(check("0.0.0.0:8420", true, none()).is_empty());
     assert!(check("0.0.0.0:8420", false, both).is_empty());
     assert_eq!(check("127.0.0.1:8420", false, half), ["tls.key_file"]);
+    assert_eq!(check("127.0.0.1:8420", false, mixed), ["tls.key_file"]);
+    assert_eq!(
+        check("127.0.0.1:8420", false, absent),
+        ["tls.cert_file", "tls.key_file"]
+    );
 }

@@ -46,8 +46,13 @@ fn the_example_is_a_configuration_without_mistakes_and_print_names_every_origin(
     let text = text.replace("\n[log]\n\n", "\n");
     fs::write(&file, text).unwrap();
     let file = file.to_str().unwrap();
-    let checked = output(&["config", "check", "--config", file]);
-    assert_eq!(checked, "The configuration has no mistakes.\n");
+    for arguments in [
+        ["config", "check", "--config", file],
+        ["config", "--config", file, "check"],
+        ["--config", file, "config", "check"],
+    ] {
+        assert_eq!(output(&arguments), "The configuration has no mistakes.\n");
+    }
     let mut command = server(&[
         "config",
         "print",

@@ -148,6 +148,23 @@ fn a_certificate_that_is_not_one() {
 }
 
 #[test]
+fn certificate_and_key_that_are_not_there_are_found_by_the_check_with_all_else() {
+    let case = Case::new("tls_files_missing");
+    let (cert, key) = (case.path("cert.pem"), case.path("key.pem"));
+    let text = format!(
+        "[public.tls]\ncert_file = {cert:?}\nkey_file = {key:?}\n[identity]\nproof_effort = 17\naccess_token_life = \"1h\"\n"
+    );
+    let file = case.write("xchat.toml", &text);
+    case.check(case.server(&["--config", &file, "config", "check"]));
+}
+
+#[test]
+fn a_role_beside_a_command() {
+    let case = Case::new("role_and_command");
+    case.check(case.server(&["gateway", "config", "check"]));
+}
+
+#[test]
 fn a_port_that_another_program_has() {
     let mut case = Case::new("port_in_use");
     let (_listener, address) = taken_port();
