@@ -80,6 +80,30 @@ impl Person {
         self.events = Some(events);
     }
 
+    /// A copy of the closed profile, as it lies on the disk.
+    pub fn copy(&self) -> Self {
+        assert!(self.client.is_none(), "an open store is not copied whole");
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let (from, to) = (
+            self.home.path().join(&self.name),
+            home.path().join(&self.name),
+        );
+        std::fs::create_dir(&to).expect("a folder");
+        for file in std::fs::read_dir(from).expect("a profile") {
+            let file = file.expect("a file");
+            std::fs::copy(file.path(), to.join(file.file_name())).expect("a copy");
+        }
+        Self {
+            name: self.name.clone(),
+            phrase: self.phrase.clone(),
+            account: self.account,
+            home,
+            client: None,
+            events: None,
+            heard: Vec::new(),
+        }
+    }
+
     pub fn client(&self) -> &Client {
         self.client.as_ref().expect("an open client")
     }

@@ -368,6 +368,15 @@ impl Session {
                 ),
                 "look whether the address is right; if the server was set up anew, register again",
             )),
+            Warning::Replaced => Err(Failure::new(
+                Exit::Temp,
+                "replaced",
+                format!(
+                    "another copy of profile {} has connected; what was not sent is kept here",
+                    self.profile
+                ),
+                "use only one copy of a profile: two spoil each other's conversations",
+            )),
             Warning::ServerVersion { server, client } => Err(Failure::new(
                 Exit::Protocol,
                 "unsupported_version",

@@ -349,6 +349,9 @@ pub enum Warning {
     ClockStopped { milliseconds: i64 },
     /// The server of this socket is not the one of the profile.
     OtherServer,
+    /// Another process with this device's keys has connected: a copy of the profile. This one does
+    /// not come back by itself.
+    Replaced,
     /// The server speaks another API version.
     ServerVersion { server: u32, client: u32 },
 }

@@ -10,6 +10,7 @@
 
 mod canary;
 mod chat;
+mod copies;
 mod edge;
 mod restarts;
 

@@ -22,10 +22,13 @@ use crate::{conversation::Work, event::SecurityEvent, link::Request};
 pub(super) struct Look {
     /// The look at all conversations was taken.
     taken: bool,
-    /// Of the last resume: conversations with a mark that are not stored, and those with a welcome.
+    /// Of the last resume: conversations with a mark, or with a record that was pushed before, that
+    /// are not stored; and those with a welcome.
     unknown: BTreeSet<ConversationId>,
     offered: BTreeSet<ConversationId>,
-    /// Unknown in an earlier resume, and whether that was told.
+    /// Pushed since that resume.
+    pushed: BTreeSet<ConversationId>,
+    /// Unknown once before, and whether that was told.
     strangers: BTreeMap<ConversationId, bool>,
 }
 
@@ -62,7 +65,7 @@ impl Engine {
             convert::id::<ConversationId>(&welcome.conversation_id, "conversation_id").ok()
         });
         self.look.offered = ids.collect();
-        self.look.unknown.clear();
+        self.look.unknown = std::mem::take(&mut self.look.pushed);
     }
 
     /// The server has something of a conversation for this device.
@@ -96,10 +99,15 @@ impl Engine {
         }
     }
 
-    /// A record was pushed for a conversation that is not stored: marks and welcomes tell.
+    /// A record was pushed for a conversation that is not stored: a resume tells whether there is
+    /// a welcome. Its mark may still be on its way.
     pub(super) fn pushed_unknown(&mut self, id: ConversationId) {
         let awaited = self.welcomes.values().any(|welcome| welcome.is_of(&id));
-        if !awaited && !self.marks_open && self.look.strangers.get(&id) != Some(&true) {
+        if awaited || self.look.strangers.get(&id) == Some(&true) {
+            return;
+        }
+        self.look.strangers.insert(id, false);
+        if self.look.pushed.insert(id) && !self.marks_open {
             self.resume();
         }
     }

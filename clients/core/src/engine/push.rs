@@ -7,7 +7,12 @@ use xchat_proto::{
 use xchat_types::{ConversationId, Counter, Outcome};
 
 use super::Engine;
-use crate::{conversation::Work, input::CloseReason, refusal};
+use crate::{
+    conversation::Work,
+    event::{Event, Warning},
+    input::CloseReason,
+    refusal,
+};
 
 impl Engine {
     pub(super) fn pushed(&mut self, body: Body) {
@@ -22,6 +27,9 @@ impl Engine {
             Body::ResyncPush(_) => self.resume(),
             Body::GoingAwayPush(push) => {
                 let reason = refusal::of_closing(push.reason());
+                if reason == CloseReason::Replaced {
+                    self.desk.event(Event::Warning(Warning::Replaced));
+                }
                 self.close(reason, Some(push.reconnect_after_ms));
             }
             Body::Error(error) => {

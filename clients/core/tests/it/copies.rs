@@ -66,11 +66,19 @@ fn what_one_copy_has_sent_ends_the_other_s_part_with_a_typed_event() {
 
 #[test]
 fn a_request_that_one_copy_has_taken_is_told_of_by_the_other() {
+    for late_marks in [false, true] {
+        told_of_a_request(late_marks);
+    }
+}
+
+fn told_of_a_request(late_marks: bool) {
     let mut world = World::two();
     let copy = world.hosts[BOB].store.clone();
     let id = world.befriend();
     swap(&mut world, copy);
     online(&mut world);
+    // Its mark comes later than the record: the push alone must do.
+    world.relay.late_marks = late_marks;
     world.send(ALICE, "bob", "do you hear me?");
     world.settle();
     let told = |event: &Event| {

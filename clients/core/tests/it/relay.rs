@@ -45,6 +45,8 @@ pub(crate) struct Relay {
     pub(crate) api_version: u32,
     /// Whether pushes are sent at all: marks alone must do.
     pub(crate) pushes: bool,
+    /// Marks are not there yet when a record is pushed, or ever.
+    pub(crate) late_marks: bool,
     /// Records are taken but not folded.
     pub(crate) log_stands: bool,
     pub(crate) unfolded: VecDeque<client::SubmitRequest>,
@@ -71,6 +73,7 @@ impl Relay {
             last: "",
             api_version: API_VERSION,
             pushes: true,
+            late_marks: false,
             log_stands: false,
             unfolded: VecDeque::new(),
             lose_submit: false,
@@ -215,7 +218,9 @@ impl Relay {
         }
         if head > before {
             for (device, pushed) in members {
-                self.marks.insert((device, id), head);
+                if !self.late_marks {
+                    self.marks.insert((device, id), head);
+                }
                 let records = self.logs[&id].records(&device, before);
                 if pushed && !records.is_empty() {
                     self.push(device, Answer::DeliverPush(client::DeliverPush { records }));
