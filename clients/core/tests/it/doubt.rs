@@ -173,6 +173,8 @@ fn a_text_refused_for_good_at_a_retry_comes_back_once_its_counter_is_another_s()
         };
         let (mut world, id, ticket) = doubtful(case, Reason::TooLarge);
         fold(&mut world);
+        let back = |event: &Event| matches!(event, Event::NotSent { .. });
+        assert!(!world.hosts[ALICE].has(back), "nobody knows yet");
         world.send(ALICE, "bob", "next");
         world.settle();
         let told = |event: &Event| {

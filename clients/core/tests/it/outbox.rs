@@ -159,6 +159,8 @@ fn a_refusal_for_good_is_told_and_what_follows_is_sent_under_its_counter() {
         world.hosts[BOB].view(),
         ["may I?", "taken", "too", "and this"]
     );
+    let stands = |event: &Event| matches!(event, Event::Suspended { .. });
+    assert!(!world.hosts[ALICE].has(stands), "{:?}", world.told());
 }
 
 #[test]
