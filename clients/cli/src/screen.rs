@@ -74,7 +74,7 @@ impl Screen {
     /// What a person should know beside the data.
     pub(crate) fn note(self, text: impl Display) {
         if self.json {
-            self.notice("note", None, &text.to_string(), None, None);
+            notice("note", None, &text.to_string(), None, None);
         } else {
             print(io::stderr(), self.notes.paint(DIM, &text));
         }
@@ -82,7 +82,7 @@ impl Screen {
 
     pub(crate) fn warning(self, reason: &str, text: impl Display) {
         if self.json {
-            self.notice("warning", Some(reason), &text.to_string(), None, None);
+            notice("warning", Some(reason), &text.to_string(), None, None);
         } else {
             let head = self.notes.paint(BOLD, &format_args!("warning[{reason}]:"));
             print(io::stderr(), format_args!("{head} {text}"));
@@ -92,7 +92,7 @@ impl Screen {
     /// A text that came back, beside what the command is about. `false`: it could not be written.
     pub(crate) fn returned(self, reason: &str, line: &str, returned: json::Returned<'_>) -> bool {
         if self.json {
-            return self.notice("warning", Some(reason), line, None, Some(returned));
+            return notice("warning", Some(reason), line, None, Some(returned));
         }
         let head = self.notes.paint(BOLD, &format_args!("warning[{reason}]:"));
         print(io::stderr(), format_args!("{head} {line}"))
@@ -101,7 +101,7 @@ impl Screen {
     pub(crate) fn failure(self, failure: &Failure) -> bool {
         if self.json {
             let (reason, next) = (Some(failure.reason.as_ref()), Some(failure.next.as_str()));
-            return self.notice("error", reason, &failure.what, next, None);
+            return notice("error", reason, &failure.what, next, None);
         }
         let text = failure.to_string();
         let (head, rest) = text.split_once(' ').unwrap_or(("", &text));
@@ -109,24 +109,6 @@ impl Screen {
             io::stderr(),
             format_args!("{} {rest}", self.notes.paint(RED, &head)),
         )
-    }
-
-    fn notice(
-        self,
-        level: &'static str,
-        reason: Option<&str>,
-        message: &str,
-        next: Option<&str>,
-        returned: Option<json::Returned<'_>>,
-    ) -> bool {
-        let notice = json::Notice {
-            level,
-            reason,
-            message,
-            next,
-            returned,
-        };
-        print_object(io::stderr(), &notice)
     }
 
     /// Whether progress is shown: on a terminal only.
@@ -153,6 +135,23 @@ impl Screen {
     pub(crate) fn dim(self, text: impl Display) -> String {
         self.data.paint(DIM, &text)
     }
+}
+
+fn notice(
+    level: &'static str,
+    reason: Option<&str>,
+    message: &str,
+    next: Option<&str>,
+    returned: Option<json::Returned<'_>>,
+) -> bool {
+    let notice = json::Notice {
+        level,
+        reason,
+        message,
+        next,
+        returned,
+    };
+    print_object(io::stderr(), &notice)
 }
 
 fn print(mut to: impl io::Write, text: impl Display) -> bool {

@@ -54,10 +54,8 @@ impl Untold {
     pub(crate) fn put(&mut self, unit: &mut Unit, returned: Returned) {
         let mut rows = self.rows.iter();
         let known = rows.find(|(_, other)| other.ticket == returned.ticket);
-        let number = known.map(|(number, _)| *number).unwrap_or_else(|| {
-            let last = self.rows.keys().next_back().copied();
-            last.unwrap_or(0).saturating_add(1)
-        });
+        let last = self.rows.keys().next_back().copied().unwrap_or(0);
+        let number = known.map_or(last.saturating_add(1), |(number, _)| *number);
         unit.set(key(number), encode(&returned));
         unit.event(returned.event());
         self.rows.insert(number, returned);

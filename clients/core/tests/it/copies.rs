@@ -5,6 +5,7 @@ use xchat_core::{Event, SecurityEvent, Suspension};
 
 use crate::{
     host::Store,
+    relay::Marking,
     world::{ALICE, BOB, World},
 };
 
@@ -66,19 +67,19 @@ fn what_one_copy_has_sent_ends_the_other_s_part_with_a_typed_event() {
 
 #[test]
 fn a_request_that_one_copy_has_taken_is_told_of_by_the_other() {
-    for late_marks in [false, true] {
-        told_of_a_request(late_marks);
+    for marking in [Marking::AtOnce, Marking::Never] {
+        told_of_a_request(marking);
     }
 }
 
-fn told_of_a_request(late_marks: bool) {
+fn told_of_a_request(marking: Marking) {
     let mut world = World::two();
     let copy = world.hosts[BOB].store.clone();
     let id = world.befriend();
     swap(&mut world, copy);
     online(&mut world);
     // Its mark comes later than the record: the push alone must do.
-    world.relay.late_marks = late_marks;
+    world.relay.marking = marking;
     world.send(ALICE, "bob", "do you hear me?");
     world.settle();
     let told = |event: &Event| {

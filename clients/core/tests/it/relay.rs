@@ -28,6 +28,13 @@ pub(crate) struct Refusal {
     pub(crate) retry_after_ms: u64,
 }
 
+/// Whether marks are there when a record is pushed, or never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marking {
+    AtOnce,
+    Never,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Relay {
     pub(crate) key: SecretKey,
@@ -45,8 +52,7 @@ pub(crate) struct Relay {
     pub(crate) api_version: u32,
     /// Whether pushes are sent at all: marks alone must do.
     pub(crate) pushes: bool,
-    /// Marks are not there yet when a record is pushed, or ever.
-    pub(crate) late_marks: bool,
+    pub(crate) marking: Marking,
     /// Records are taken but not folded.
     pub(crate) log_stands: bool,
     pub(crate) unfolded: VecDeque<client::SubmitRequest>,
@@ -73,7 +79,7 @@ impl Relay {
             last: "",
             api_version: API_VERSION,
             pushes: true,
-            late_marks: false,
+            marking: Marking::AtOnce,
             log_stands: false,
             unfolded: VecDeque::new(),
             lose_submit: false,
@@ -218,7 +224,7 @@ impl Relay {
         }
         if head > before {
             for (device, pushed) in members {
-                if !self.late_marks {
+                if self.marking == Marking::AtOnce {
                     self.marks.insert((device, id), head);
                 }
                 let records = self.logs[&id].records(&device, before);
