@@ -42,6 +42,8 @@ impl Error {
     pub fn next(&self) -> &'static str {
         match self {
             Self::Embedded(error) => error.next(),
+            // What the engine says holds it.
+            Self::Engine { .. } => "",
         }
     }
 

@@ -90,7 +90,7 @@ enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 enum SchemaCommand {
     /// Makes keyspace and tables, or what is missing of them. Two at once are safe.
-    Migrate(LayerArgs),
+    Migrate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,7 +144,7 @@ fn run(line: Line) -> Result<(), StartError> {
             ConfigCommand::Schema => say(&settings::schema()),
         },
         Some(Command::Schema {
-            command: SchemaCommand::Migrate(layers),
+            command: SchemaCommand::Migrate,
         }) => schema::migrate(layers),
         Some(Command::Invite { command }) => match command {
             InviteCommand::Create { uses, days } => invite::create(uses, days, layers),

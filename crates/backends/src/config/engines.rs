@@ -58,6 +58,9 @@ impl Section for Kafka {
                 mistakes.add(key, "is empty");
             }
         }
+        if !(1..=9).contains(&self.replication) {
+            mistakes.add("replication", "is not between 1 and 9");
+        }
         if self.min_in_sync == 0 || self.min_in_sync > self.replication {
             let what = "is not between 1 and backends.kafka.replication";
             mistakes.add("min_in_sync", what);
@@ -115,8 +118,8 @@ impl Section for Scylla {
 
     fn check(&self, mistakes: &mut Mistakes) {
         check_nodes("nodes", &self.nodes, mistakes);
-        if self.replicas == 0 {
-            mistakes.add("replicas", "must be at least 1");
+        if !(1..=9).contains(&self.replicas) {
+            mistakes.add("replicas", "is not between 1 and 9");
         }
         if self.request_timeout < HumanDuration::from_millis(100) {
             mistakes.add("request_timeout", "is shorter than 100ms");
