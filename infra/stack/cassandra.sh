@@ -26,9 +26,16 @@ cassandra_fetch() {
     jars cassandra "$CASSANDRA_VERSION" "-Dcassandra.version=$CASSANDRA_VERSION"
 }
 
-# cassandra_yaml NUMBER FOLDER
+# cassandra_folder NODE OF
+cassandra_folder() {
+    echo "$data/cassandra-of-$2/${1##*-}"
+}
+
+# cassandra_yaml NUMBER OF FOLDER
 cassandra_yaml() {
-    local number=$1 folder=$2
+    local number=$1 folder=$3 seeds="" id
+    # Each is a seed, so that any of them can start while others are away.
+    for ((id = 1; id <= $2; id++)); do seeds+="${seeds:+,}127.0.0.$id:$CASSANDRA_STORAGE_PORT"; done
     cat <<YAML
 cluster_name: xchat
 num_tokens: 1
@@ -38,7 +45,7 @@ partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 endpoint_snitch: SimpleSnitch
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
-    parameters: [{ seeds: "127.0.0.1:$CASSANDRA_STORAGE_PORT" }]
+    parameters: [{ seeds: "$seeds" }]
 listen_address: 127.0.0.$number
 rpc_address: 127.0.0.$number
 storage_port: $CASSANDRA_STORAGE_PORT
@@ -54,6 +61,8 @@ cdc_raw_directory: $folder/cdc
 commitlog_sync: $CASSANDRA_COMMITLOG_SYNC
 $([ "$CASSANDRA_COMMITLOG_SYNC" = periodic ] && echo "commitlog_sync_period: 10s")
 commitlog_segment_size: 16MiB
+# What a node missed comes back by what is read and written again, in tests as after a long absence.
+hinted_handoff_enabled: false
 memtable_heap_space: 96MiB
 memtable_offheap_space: 96MiB
 concurrent_reads: 8
@@ -72,9 +81,9 @@ cassandra_flags() {
 # cassandra_launch NODE OF
 cassandra_launch() {
     local node=$1 of=$2 number=${1##*-} lib="$stack/cassandra-$CASSANDRA_VERSION/lib" folder agent
-    folder="$data/cassandra-of-$of/$number"
+    folder=$(cassandra_folder "$node" "$of")
     mkdir -p "$folder"
-    cassandra_yaml "$number" "$folder" >"$folder/cassandra.yaml"
+    cassandra_yaml "$number" "$of" "$folder" >"$folder/cassandra.yaml"
     agent=$(echo "$lib"/jamm-*.jar)
     # shellcheck disable=SC2046 # words on purpose
     launch "$node" "$java" $(cassandra_flags) -cp "$lib/*" "-javaagent:$agent" \
@@ -104,13 +113,17 @@ cassandra_answers() {
     [[ $reply =~ ^132\ [0-9]+\ 0\ 2\ 8\  ]]
 }
 
+cassandra_alive() {
+    cassandra_answers "$1" 1
+}
+
 # One after the other: each joins a ring that is settled.
 cassandra_start() {
     local of=$1 node
     shift
     for node in "$@"; do
         cassandra_launch "$node" "$of"
-        until_ready "$node" 120 cassandra_answers "$node" 1
+        until_ready "$node" 120 cassandra_alive "$node"
     done
     for node in $(cassandra_nodes "$of"); do
         until_ready "$node" 120 cassandra_answers "$node" "$of"

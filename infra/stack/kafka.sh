@@ -50,11 +50,16 @@ log.cleaner.dedupe.buffer.size=16777216
 SETTINGS
 }
 
+# kafka_folder NODE OF
+kafka_folder() {
+    echo "$data/kafka-of-$2/${1##*-}"
+}
+
 # kafka_launch NODE OF
 kafka_launch() {
     local node=$1 of=$2 number=${1##*-} folder
     local -a program
-    folder="$data/kafka-of-$of/$number"
+    folder=$(kafka_folder "$node" "$of")
     mkdir -p "$folder/log"
     program=("$java" -cp "$stack/kafka-$KAFKA_VERSION/lib/*" "-Xmx${KAFKA_HEAP_MB}m"
         -XX:+UseSerialGC "-Dlog4j2.configurationFile=$here/kafka/log4j2.xml")
@@ -67,13 +72,21 @@ kafka_launch() {
     launch "$node" "${program[@]}" kafka.Kafka "$folder/server.properties"
 }
 
-# kafka_answers NODE OF: a Metadata request (key 3, version 1, no topics) is answered with a
-# controller and all brokers that should be there.
-kafka_answers() {
+# kafka_brokers NODE: how many it knows, by a Metadata request (key 3, version 1, no topics).
+kafka_brokers() {
     local request='\0\0\0\x11\0\x03\0\x01\0\0\0\x07\0\x03xch\0\0\0\0' reply
     read -ra reply <<<"$(exchange 127.0.0.1 $((KAFKA_PORT + ${1##*-})) "$request")"
     # Length (4), correlation id (4), number of brokers (4, high byte first).
-    ((${#reply[@]} > 12)) && ((reply[7] == 7 && reply[11] == $2))
+    ((${#reply[@]} > 12)) && ((reply[7] == 7)) && echo "${reply[11]}"
+}
+
+# kafka_answers NODE OF: it knows all brokers that should be there.
+kafka_answers() {
+    [ "$(kafka_brokers "$1")" = "$2" ]
+}
+
+kafka_alive() {
+    kafka_brokers "$1" >/dev/null
 }
 
 kafka_start() {

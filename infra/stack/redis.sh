@@ -21,23 +21,36 @@ redis_fetch() {
     command -v redis-server >/dev/null || fail "redis-server is missing: run infra/setup.sh stack"
 }
 
-# redis_launch NODE SETTING…
-redis_launch() {
-    local node=$1 folder="$data/$1"
+redis_folder() {
+    echo "$data/$1"
+}
+
+# redis_server NODE SETTING…
+redis_server() {
+    local node=$1 folder
     shift
+    folder=$(redis_folder "$node")
     mkdir -p "$folder"
     launch "$node" redis-server --bind 127.0.0.1 --port "$(redis_port "$node")" --dir "$folder" \
         --save "" --daemonize no "$@"
 }
 
-redis_answers() {
+# Nothing on disk: what it holds are hints.
+redis_launch() {
+    redis_server "$1" --appendonly no
+}
+
+redis_alive() {
     [ "$(ask_redis "$1" ping)" = PONG ]
 }
 
-# Nothing on disk: what it holds are hints.
+redis_answers() {
+    redis_alive "$1"
+}
+
 redis_start() {
-    redis_launch redis --appendonly no
-    until_ready redis 10 redis_answers redis
+    redis_launch redis
+    until_ready redis 10 redis_alive redis
 }
 
 redis_env() {
@@ -67,13 +80,25 @@ redis-cluster_answers() {
         [[ $replication == *role:slave*master_link_status:up* ]]
 }
 
+redis-cluster_folder() {
+    redis_folder "$1"
+}
+
+redis-cluster_launch() {
+    redis_server "$1" --cluster-enabled yes --appendonly yes \
+        --cluster-node-timeout "$REDIS_CLUSTER_NODE_TIMEOUT_MS" --repl-diskless-sync-delay 0
+}
+
+redis-cluster_alive() {
+    redis_alive "$1"
+}
+
 redis-cluster_start() {
     local node
     shift
     for node in "$@"; do
-        redis_launch "$node" --cluster-enabled yes --appendonly yes \
-            --cluster-node-timeout "$REDIS_CLUSTER_NODE_TIMEOUT_MS" --repl-diskless-sync-delay 0
-        until_ready "$node" 10 redis_answers "$node"
+        redis-cluster_launch "$node"
+        until_ready "$node" 10 redis_alive "$node"
     done
     if [[ $(ask_redis redis-cluster-1 cluster info) == *cluster_known_nodes:1[^0-9]* ]]; then
         # shellcheck disable=SC2046 # words on purpose
@@ -87,7 +112,5 @@ redis-cluster_start() {
 }
 
 redis-cluster_env() {
-    # shellcheck disable=SC2046 # words on purpose
-    local IFS=, servers=($(redis-cluster_servers | sed 's,^,redis://,'))
-    echo "XCHAT_TEST_REDIS_CLUSTER=${servers[*]}"
+    echo "XCHAT_TEST_REDIS_CLUSTER=$(redis-cluster_servers | sed 's,^,redis://,' | paste -sd,)"
 }

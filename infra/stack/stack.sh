@@ -20,6 +20,7 @@ stack.sh status | env                 what runs (exit code 1: something is wrong
 stack.sh down [ENGINE…]               stop; data stays
 stack.sh erase [ENGINE…]              delete the data of engines that are down
 stack.sh kill|pause|resume|start NODE for fault tests: SIGKILL, SIGSTOP, SIGCONT, start again
+stack.sh folder NODE                  where its data is
 engines: ${all[*]}; nodes: as status names them
 TEXT
     exit 2
@@ -176,12 +177,14 @@ erase() {
     done
 }
 
+# start_node NODE: alone, whatever has become of the others.
 start_node() {
     local engine
     engine=$(engine_of "$1")
     if pid_of "$1" >/dev/null; then fail "$1 runs"; fi
     if [[ $engine != redis* ]]; then find_java; fi
-    "${engine}_start" "$(size "$engine")" "$1"
+    "${engine}_launch" "$1" "$(size "$engine")"
+    until_ready "$1" 120 "${engine}_alive" "$1"
 }
 
 mkdir -p "$state" "$data"
@@ -198,10 +201,11 @@ case $command in
         if (($# == 0)); then set -- "${all[@]}"; fi
         "$command" "$@"
         ;;
-    kill | pause | resume | start)
+    kill | pause | resume | start | folder)
         (($# == 1)) || usage
-        engine_of "$1" >/dev/null
+        engine=$(engine_of "$1")
         case $command in
+            folder) "${engine}_folder" "$1" "$(size "$engine")" ;;
             kill) signal_node "$1" KILL ;;
             pause) signal_node "$1" STOP ;;
             resume) signal_node "$1" CONT ;;

@@ -82,29 +82,26 @@ async fn log_id(config: &Config) -> Result<LogId, OpenError> {
     })
 }
 
-/// Reads on a blocking thread, which is told when the caller has gone.
-async fn read(reader: &Arc<Mutex<Reader>>, wanted: Wanted, rests: bool) -> PortResult<Vec<Entry>> {
+/// Works on a blocking thread, which is told when the caller has gone.
+async fn with<T: Send + 'static>(
+    reader: &Arc<Mutex<Reader>>,
+    wait: Duration,
+    work: impl FnOnce(&mut Reader, &Gone) -> PortResult<T> + Send + 'static,
+) -> PortResult<T> {
     struct Going(Gone);
     impl Drop for Going {
         fn drop(&mut self) {
             self.0.store(true, Ordering::Relaxed);
         }
     }
-    let patience = wanted.wait + LONGEST_CALL;
     let going = Going(Arc::new(AtomicBool::new(false)));
     let gone = Arc::clone(&going.0);
-    let reading = async {
+    let working = async {
         let mut reader = Arc::clone(reader).lock_owned().await;
-        let reading = tokio::task::spawn_blocking(move || {
-            let found = reader.read(&wanted, &gone);
-            if rests && let Err(error) = reader.rest() {
-                tracing::debug!(%error, "a reader goes on fetching");
-            }
-            found
-        });
-        reading.await.map_err(PortError::unavailable)?
+        let working = tokio::task::spawn_blocking(move || work(&mut reader, &gone));
+        working.await.map_err(PortError::unavailable)?
     };
-    tokio::time::timeout(patience, reading)
+    tokio::time::timeout(wait + LONGEST_CALL, working)
         .await
         .map_err(PortError::unavailable)?
 }
@@ -134,7 +131,10 @@ impl EventLog for KafkaEventLog {
             max_bytes,
             wait,
         };
-        read(&self.reader, wanted, false).await
+        with(&self.reader, wait, move |reader, gone| {
+            reader.read(&wanted, gone)
+        })
+        .await
     }
 
     async fn span(&self, partition: PartitionId) -> PortResult<Span> {
@@ -151,8 +151,14 @@ impl EventLog for KafkaEventLog {
             max_bytes: 1,
             wait: CALL,
         };
-        let found = read(&self.glance, wanted, true).await?;
-        Ok(found.first().map(|entry| entry.appended_at))
+        with(&self.glance, CALL, move |reader, gone| {
+            let found = reader.oldest(&wanted, gone);
+            if let Err(error) = reader.rest() {
+                tracing::debug!(%error, "a reader goes on fetching");
+            }
+            found
+        })
+        .await
     }
 
     async fn commit(&self, positions: &[(PartitionId, Offset)]) -> PortResult<()> {

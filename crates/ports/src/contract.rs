@@ -18,6 +18,7 @@ pub mod directory_store;
 pub mod engine;
 pub mod event_log;
 pub mod message_store;
+pub mod proxy;
 pub mod routing;
 mod settle;
 

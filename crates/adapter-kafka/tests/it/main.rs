@@ -1,6 +1,7 @@
 //! The event log on a real Kafka: the contract suite, members, faults, and topics that are refused.
 //!
-//! Needs `XCHAT_TEST_KAFKA=host:port`, a cluster that takes topics with one replica.
+//! Needs `XCHAT_TEST_KAFKA=host:port[,host:port…]`. With three brokers topics have three replicas,
+//! of which two must be in sync, with fewer one.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,7 +13,10 @@
 )]
 
 mod contract;
-mod faults;
+mod damage;
+mod history;
+mod lines;
 mod members;
 mod rig;
+mod stack;
 mod topics;

@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -38,15 +38,30 @@ pub(crate) fn fresh() -> Option<Config> {
         now.as_millis(),
         std::process::id()
     );
+    let (replication, min_in_sync) = match brokers.split(',').count() {
+        0..3 => (1, 1),
+        _ => (3, 2),
+    };
     Some(Config {
         brokers,
         group: name.clone(),
         topic: name,
         partitions: PARTITIONS,
-        replication: 1,
-        min_in_sync: 1,
+        replication,
+        min_in_sync,
         ..Config::default()
     })
+}
+
+/// Opens as a server does that starts while a broker is away: again, for a while.
+pub(crate) async fn open(config: &Config) -> KafkaEventLog {
+    let patience = Instant::now() + Duration::from_mins(1);
+    loop {
+        match KafkaEventLog::open(config.clone()).await {
+            Ok(log) => return log,
+            Err(error) => assert!(Instant::now() < patience, "{error}"),
+        }
+    }
 }
 
 pub(crate) fn admin(config: &Config) -> AdminClient<DefaultClientContext> {
@@ -87,7 +102,7 @@ pub(crate) fn logs() -> Vec<Logs> {
 impl Factory for Logs {
     async fn create(&self) -> Arc<dyn EventLog> {
         let config = fresh().unwrap();
-        let log = KafkaEventLog::open(config.clone()).await.unwrap();
+        let log = open(&config).await;
         self.made.lock().unwrap().insert(log.log_id(), config);
         Arc::new(log)
     }
@@ -95,6 +110,6 @@ impl Factory for Logs {
     async fn reopen(&self, log: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
         let config = self.made.lock().unwrap()[&log.log_id()].clone();
         drop(log);
-        Arc::new(KafkaEventLog::open(config).await.unwrap())
+        Arc::new(open(&config).await)
     }
 }

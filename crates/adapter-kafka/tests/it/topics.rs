@@ -29,7 +29,7 @@ async fn wrong_settings_are_refused_with_the_commands_that_mend_them() {
     answers.unwrap().pop().unwrap().unwrap();
     let more = Config {
         partitions: config.partitions + 1,
-        replication: 2,
+        replication: config.replication + 1,
         ..config.clone()
     };
     let error = KafkaEventLog::open(more).await.unwrap_err();
