@@ -6,12 +6,11 @@ use redis::{
     Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisResult,
     aio::{ConnectionManager, ConnectionManagerConfig},
     cluster::ClusterClient,
-    cluster_async::ClusterConnection,
 };
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::time::timeout;
 use xchat_ports::{PortError, PortResult};
 
-use crate::RedisConfig;
+use crate::{RedisConfig, cluster::Cluster};
 
 /// Waits between attempts to connect again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
@@ -24,7 +23,7 @@ pub(crate) struct Engine {
 
 enum Connection {
     Single(ConnectionManager),
-    Cluster(Box<ClusterClient>, OnceCell<ClusterConnection>),
+    Cluster(Cluster),
 }
 
 impl fmt::Debug for Engine {
@@ -61,10 +60,7 @@ impl Engine {
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         match &self.connection {
             Connection::Single(manager) => command.query_async(&mut manager.clone()).await,
-            Connection::Cluster(client, connection) => {
-                let connection = connection.get_or_try_init(|| client.get_async_connection());
-                command.query_async(&mut connection.await?.clone()).await
-            }
+            Connection::Cluster(cluster) => cluster.ask(command).await,
         }
     }
 
@@ -111,13 +107,17 @@ fn single(infos: Vec<ConnectionInfo>, config: &RedisConfig) -> RedisResult<Conne
     Ok(Connection::Single(manager))
 }
 
+/// Attempts within a call get half of its time, so that a node that stands still leaves some for
+/// the others.
 fn cluster(infos: Vec<ConnectionInfo>, config: &RedisConfig) -> RedisResult<Connection> {
     let milliseconds = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     let client = ClusterClient::builder(infos)
         .min_retry_wait(milliseconds(BACKOFF.0))
         .max_retry_wait(milliseconds(BACKOFF.1))
-        .response_timeout(config.deadline)
-        .connection_timeout(config.deadline)
+        .overall_response_timeout(Some(config.deadline))
+        .response_timeout(config.deadline / 2)
+        .connection_timeout(config.deadline / 2)
         .build()?;
-    Ok(Connection::Cluster(Box::new(client), OnceCell::new()))
+    let patience = config.deadline.saturating_mul(2);
+    Ok(Connection::Cluster(Cluster::new(client, patience)))
 }

@@ -1,6 +1,7 @@
 //! Routes on Redis or Valkey, single or cluster. Hints only: what this engine forgets costs
 //! latency, no message.
 
+mod cluster;
 mod config;
 mod engine;
 mod key;

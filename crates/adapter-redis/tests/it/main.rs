@@ -9,5 +9,6 @@
 )]
 
 mod contract;
+mod failover;
 mod faults;
 mod server;

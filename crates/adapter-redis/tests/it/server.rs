@@ -15,25 +15,31 @@ pub(crate) struct Server {
     process: Child,
     pub(crate) port: u16,
     folder: TempDir,
+    settings: Vec<String>,
 }
 
 impl Server {
     /// `None`, said, where the engine's tests are skipped.
     pub(crate) async fn start() -> Option<Self> {
         engine("redis")?;
-        let port = free_port();
-        let folder = TempDir::new().unwrap();
-        let process = launch(port, &folder);
-        let server = Self {
-            process,
-            port,
-            folder,
-        };
+        let server = Self::launch(Vec::new());
         server.ready().await;
         Some(server)
     }
 
-    async fn ready(&self) {
+    pub(crate) fn launch(settings: Vec<String>) -> Self {
+        let port = free_port();
+        let folder = TempDir::new().unwrap();
+        let process = launch(port, &folder, &settings);
+        Self {
+            process,
+            port,
+            folder,
+            settings,
+        }
+    }
+
+    pub(crate) async fn ready(&self) {
         let client = self.client();
         let deadline = Instant::now() + Duration::from_secs(10);
         while let Err(error) = client.get_multiplexed_async_connection().await {
@@ -47,7 +53,7 @@ impl Server {
     }
 
     /// Runs one command on a connection of its own.
-    pub(crate) async fn command(&self, words: &[&str]) {
+    pub(crate) async fn command(&self, words: &[&str]) -> redis::Value {
         let mut connection = self
             .client()
             .get_multiplexed_async_connection()
@@ -55,7 +61,7 @@ impl Server {
             .unwrap();
         let mut command = redis::Cmd::new();
         command.arg(words);
-        let _: redis::Value = command.query_async(&mut connection).await.unwrap();
+        command.query_async(&mut connection).await.unwrap()
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -75,8 +81,12 @@ impl Server {
     }
 
     pub(crate) async fn start_again(&mut self) {
-        self.process = launch(self.port, &self.folder);
+        self.relaunch();
         self.ready().await;
+    }
+
+    pub(crate) fn relaunch(&mut self) {
+        self.process = launch(self.port, &self.folder, &self.settings);
     }
 
     pub(crate) fn routing(&self, deadline: Duration) -> RedisRouting {
@@ -93,12 +103,12 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-fn launch(port: u16, folder: &TempDir) -> Child {
+fn launch(port: u16, folder: &TempDir, settings: &[String]) -> Child {
     Command::new("redis-server")
         .args([
             "--bind",
@@ -110,6 +120,7 @@ fn launch(port: u16, folder: &TempDir) -> Child {
         ])
         .arg("--dir")
         .arg(folder.path())
+        .args(settings)
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server: run infra/setup.sh stack")
