@@ -238,8 +238,8 @@ impl Reader {
         true
     }
 
-    /// librdkafka has skipped a batch whose checksum is wrong, and does not say where: no
-    /// partition is read beyond what is at hand.
+    /// librdkafka has met a batch whose checksum is wrong, does not say where, and may go on behind
+    /// it: no partition is read beyond what is at hand.
     fn distrust(&mut self) {
         tracing::error!("the event log holds a batch whose checksum is wrong");
         for partition in self.partitions.values_mut() {

@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use scylla::{
+    deserialize::row::DeserializeRow,
     errors::ExecutionError,
     response::query_result::QueryResult,
     serialize::row::SerializeRow,
     statement::prepared::PreparedStatement,
     value::{CqlValue, Row},
 };
-use xchat_ports::{PortError, PortResult};
+use xchat_ports::PortResult;
 
 use crate::{
     cluster::Cluster,
-    error::{corrupt, port_error},
+    error::{Unresolved, corrupt, port_error},
+    retry::is_refusal,
 };
 
 /// What one attempt came to.
@@ -25,8 +27,34 @@ pub(crate) enum Attempt {
     Unknown,
 }
 
-/// Attempts before a contended row is given up as unavailable: with the pauses below about 4 s.
-pub(crate) const ATTEMPTS: u32 = 12;
+/// Runs a call made of the functions below, which try for ever, and ends it in time.
+pub(crate) async fn in_time<T>(
+    cluster: &Cluster,
+    call: impl Future<Output = PortResult<T>>,
+) -> PortResult<T> {
+    let limit = cluster.options.conditional_timeout;
+    tokio::time::timeout(limit, call)
+        .await
+        .unwrap_or_else(|_| Err(Unresolved::InTime(limit).into()))
+}
+
+/// Reads at SERIAL until that is answered: under contention it times out like the writes do.
+pub(crate) async fn read_back<R>(
+    cluster: &Cluster,
+    statement: &PreparedStatement,
+    values: impl SerializeRow + Copy,
+) -> PortResult<Option<R>>
+where
+    R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
+{
+    let mut pauses = Pauses::new(&[]);
+    loop {
+        match cluster.row(statement, values).await {
+            Err(error) if error.is_retryable() => pauses.wait().await,
+            answer => return answer,
+        }
+    }
+}
 
 pub(crate) async fn attempt(
     cluster: &Cluster,
@@ -36,6 +64,9 @@ pub(crate) async fn attempt(
     let _permit = cluster.permit().await?;
     match cluster.session.execute_unpaged(statement, values).await {
         Ok(answer) => applied(answer),
+        Err(ExecutionError::LastAttemptError(error)) if is_refusal(&error) => {
+            Err(port_error(ExecutionError::LastAttemptError(error)))
+        }
         Err(
             ExecutionError::LastAttemptError(_)
             | ExecutionError::RequestTimeout(_)
@@ -65,15 +96,26 @@ fn applied(answer: QueryResult) -> PortResult<Attempt> {
     }
 }
 
-/// Contenders that were told "unknown" step apart: growing, and different for each `salt`.
-pub(crate) async fn pause(attempt: u32, salt: &[u8]) {
-    let spread = salt.iter().fold(u64::from(attempt), |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
-    });
-    let ceiling = 8_u64 << attempt.min(6);
-    tokio::time::sleep(Duration::from_millis(ceiling / 2 + spread % ceiling)).await;
+/// Waits between attempts. Contenders that were told "unknown" step apart: growing, and different
+/// for each salt.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    salt: u64,
+    taken: u32,
 }
 
-pub(crate) fn contended() -> PortError {
-    PortError::unavailable("a conditional write stayed unknown under contention")
+impl Pauses {
+    pub(crate) fn new(salt: &[u8]) -> Self {
+        let salt = salt.iter().fold(0_u64, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
+        });
+        Self { salt, taken: 0 }
+    }
+
+    pub(crate) async fn wait(&mut self) {
+        let ceiling = 8_u64 << self.taken.min(6);
+        self.taken = self.taken.saturating_add(1);
+        let spread = self.salt.wrapping_add(u64::from(self.taken)) % ceiling;
+        tokio::time::sleep(Duration::from_millis(ceiling / 2 + spread)).await;
+    }
 }

@@ -1,6 +1,6 @@
 //! A session with the engine, and the policies every request runs under.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::TryStreamExt;
 use scylla::{
@@ -8,7 +8,7 @@ use scylla::{
         execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder,
     },
     deserialize::row::DeserializeRow,
-    policies::{load_balancing::DefaultPolicy, retry::DefaultRetryPolicy},
+    policies::load_balancing::DefaultPolicy,
     response::query_result::QueryResult,
     serialize::row::SerializeRow,
     statement::{Consistency, SerialConsistency, prepared::PreparedStatement},
@@ -19,6 +19,7 @@ use xchat_ports::{PortError, PortResult};
 use crate::{
     OpenError, ScyllaOptions,
     error::{corrupt, port_error},
+    retry::Repeatable,
 };
 
 /// Rows a page; values are below 64 KiB, so a page stays below 16 MiB.
@@ -44,20 +45,17 @@ impl Cluster {
         if !options.keyspace_is_plain() {
             return Err(OpenError::Keyspace);
         }
-        // The driver's own: what is marked idempotent goes to another node when a node was cut off or
-        // overloaded, and anything once when replicas were known to be away. What then remains
-        // unknown, of conditional writes above all, is the caller's to resolve.
         let profile = ExecutionProfile::builder()
             .consistency(Consistency::Quorum)
             .serial_consistency(Some(SerialConsistency::Serial))
             .request_timeout(Some(options.request_timeout))
             .load_balancing_policy(DefaultPolicy::builder().token_aware(true).build())
-            .retry_policy(Arc::new(DefaultRetryPolicy::new()))
+            .retry_policy(Arc::new(Repeatable))
             .build();
         let mut builder = SessionBuilder::new()
             .known_nodes(&options.nodes)
             .connection_timeout(options.request_timeout)
-            .keepalive_interval(std::time::Duration::from_secs(5))
+            .keepalive_interval(Duration::from_secs(5))
             .keepalive_timeout(options.request_timeout)
             .default_execution_profile_handle(profile.into_handle());
         if let Some((user, password)) = &options.login {
@@ -107,9 +105,10 @@ impl Cluster {
     }
 
     pub(crate) async fn permit(&self) -> PortResult<SemaphorePermit<'_>> {
-        self.in_flight
-            .acquire()
+        let permit = tokio::time::timeout(self.options.request_timeout, self.in_flight.acquire());
+        permit
             .await
+            .map_err(PortError::unavailable)?
             .map_err(PortError::unavailable)
     }
 

@@ -19,7 +19,7 @@ use self::{
     statements::Statements,
     swap::{Swap, SwapTable},
 };
-use crate::{OpenError, ScyllaOptions, cluster::Cluster, error::corrupt, migrator};
+use crate::{OpenError, ScyllaOptions, cas, cluster::Cluster, error::corrupt, migrator};
 
 /// The distributed directory store.
 #[derive(Debug)]
@@ -40,6 +40,11 @@ impl ScyllaDirectoryStore {
             statements,
             clock,
         })
+    }
+
+    /// Within the time of conditional writes.
+    async fn in_time<T>(&self, call: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+        cas::in_time(&self.cluster, call).await
     }
 
     const fn accounts(&self) -> SwapTable<'_> {
@@ -67,19 +72,20 @@ fn minute_number(minute: u64) -> PortResult<i64> {
 impl DirectoryStore for ScyllaDirectoryStore {
     async fn create_account(&self, account: AccountId, value: Bytes) -> PortResult<()> {
         let table = self.accounts();
-        let swap = Swap::Create { value: &value };
-        if self.swap(table, account.as_bytes(), swap).await? {
-            return Ok(());
-        }
-        // There, with this value or another: an account is not deleted.
-        let held: Option<(Vec<u8>,)> = self
-            .cluster
-            .row(table.read, (account.as_bytes().as_slice(),))
-            .await?;
-        if held.is_some_and(|(held,)| held == value) {
-            return Ok(());
-        }
-        Err(PortError::Conflict("the account exists with another value"))
+        let creating = async {
+            let swap = Swap::Create { value: &value };
+            if self.swap(table, account.as_bytes(), swap).await? {
+                return Ok(());
+            }
+            // There, with this value or another: an account is not deleted.
+            let key = (account.as_bytes().as_slice(),);
+            let held: Option<(Vec<u8>,)> = cas::read_back(&self.cluster, table.read, key).await?;
+            if held.is_some_and(|(held,)| held == value) {
+                return Ok(());
+            }
+            Err(PortError::Conflict("the account exists with another value"))
+        };
+        self.in_time(creating).await
     }
 
     async fn read_account(&self, account: AccountId) -> PortResult<Option<Bytes>> {
@@ -98,7 +104,8 @@ impl DirectoryStore for ScyllaDirectoryStore {
             expected: &expected,
             value: &value,
         };
-        self.swap(self.accounts(), account.as_bytes(), swap).await
+        let swapping = self.swap(self.accounts(), account.as_bytes(), swap);
+        self.in_time(swapping).await
     }
 
     async fn write_device(
@@ -154,11 +161,11 @@ impl DirectoryStore for ScyllaDirectoryStore {
         account: AccountId,
         now: Millis,
     ) -> PortResult<NameClaim> {
-        self.take_name(name, account, now).await
+        self.in_time(self.take_name(name, account, now)).await
     }
 
     async fn read_name(&self, name: NameHash) -> PortResult<Option<NameRow>> {
-        self.name_row(&self.statements.read_name, name).await
+        self.name_row(name).await
     }
 
     async fn release_name(
@@ -167,7 +174,7 @@ impl DirectoryStore for ScyllaDirectoryStore {
         account: AccountId,
         until: Millis,
     ) -> PortResult<()> {
-        self.give_name_up(name, account, until).await
+        self.in_time(self.give_name_up(name, account, until)).await
     }
 
     async fn publish_key_packages(
@@ -193,7 +200,8 @@ impl DirectoryStore for ScyllaDirectoryStore {
         claim: ClaimId,
         now: Millis,
     ) -> PortResult<Option<KeyPackageRow>> {
-        self.claim(device, (suite, claim), now).await
+        let claiming = Box::pin(self.claim(device, (suite, claim), now));
+        self.in_time(claiming).await
     }
 
     async fn swap_session(
@@ -209,7 +217,8 @@ impl DirectoryStore for ScyllaDirectoryStore {
                 value: &value,
             },
         };
-        self.swap(self.sessions(), device.as_bytes(), swap).await
+        let swapping = self.swap(self.sessions(), device.as_bytes(), swap);
+        self.in_time(swapping).await
     }
 
     async fn read_session(&self, device: DeviceId) -> PortResult<Option<Bytes>> {

@@ -1,5 +1,7 @@
 //! The driver's errors as those of ports.
 
+use std::time::Duration;
+
 use scylla::errors::{DbError, ExecutionError, NewSessionError, PrepareError, RequestAttemptError};
 use thiserror::Error;
 use xchat_ports::PortError;
@@ -46,6 +48,22 @@ impl From<ExecutionError> for OpenError {
 impl From<PrepareError> for OpenError {
     fn from(error: PrepareError) -> Self {
         Self::Prepare(Box::new(error))
+    }
+}
+
+/// Why a call made of conditional writes is `Unavailable`: the source of that error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unresolved {
+    #[error("a conditional write stayed unknown for {0:?}")]
+    InTime(Duration),
+    /// Whether it was there in between can't be told any more.
+    #[error("the outcome of a conditional write was unknown, and the row is another one by now")]
+    Overwritten,
+}
+
+impl From<Unresolved> for PortError {
+    fn from(error: Unresolved) -> Self {
+        Self::unavailable(error)
     }
 }
 

@@ -12,10 +12,11 @@ mod error;
 mod message_store;
 mod migrator;
 mod options;
+mod retry;
 mod time_to_live;
 
 pub use directory_store::ScyllaDirectoryStore;
-pub use error::OpenError;
+pub use error::{OpenError, Unresolved};
 pub use message_store::ScyllaMessageStore;
 pub use migrator::{Applied, Migration, Migrator, SCHEMA_VERSION};
 pub use options::ScyllaOptions;

@@ -14,7 +14,9 @@ pub struct ScyllaOptions {
     /// What a request may take, retries included. Longer than the engine's own (Cassandra: 2 s
     /// for writes) only hides which of the two gave up.
     pub request_timeout: Duration,
-    /// Requests in flight of one store; more wait.
+    /// What a call made of conditional writes may take in all, resolving unknown outcomes included.
+    pub conditional_timeout: Duration,
+    /// Requests in flight of one store; more wait, for at most `request_timeout`.
     pub in_flight: usize,
     /// How long the engine acknowledges before it syncs (`commitlog_sync_period`, 10 s by
     /// default); zero under `commitlog_sync: batch` or `group`.
@@ -28,6 +30,7 @@ impl ScyllaOptions {
             keyspace: keyspace.into(),
             login: None,
             request_timeout: Duration::from_secs(2),
+            conditional_timeout: Duration::from_secs(8),
             in_flight: 256,
             sync_interval: Duration::from_secs(10),
         }
@@ -51,6 +54,7 @@ impl fmt::Debug for ScyllaOptions {
             .field("nodes", &self.nodes)
             .field("keyspace", &self.keyspace)
             .field("request_timeout", &self.request_timeout)
+            .field("conditional_timeout", &self.conditional_timeout)
             .field("in_flight", &self.in_flight)
             .field("sync_interval", &self.sync_interval)
             .finish_non_exhaustive()

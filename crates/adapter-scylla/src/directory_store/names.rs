@@ -1,6 +1,5 @@
 //! Names: claimed and released by comparison with the row that was read.
 
-use scylla::statement::prepared::PreparedStatement;
 use xchat_ports::{
     PortResult,
     directory_store::{NameClaim, NameHash, NameRow},
@@ -9,7 +8,7 @@ use xchat_types::{AccountId, Millis};
 
 use super::ScyllaDirectoryStore;
 use crate::{
-    cas::{self, Attempt},
+    cas::{self, Attempt, Pauses},
     error::corrupt,
 };
 
@@ -19,36 +18,30 @@ fn stored(until: Option<Millis>) -> i64 {
 }
 
 impl ScyllaDirectoryStore {
-    pub(super) async fn name_row(
-        &self,
-        read: &PreparedStatement,
-        name: NameHash,
-    ) -> PortResult<Option<NameRow>> {
-        let row: Option<(Vec<u8>, i64)> = self.cluster.row(read, (name.0.as_slice(),)).await?;
-        let Some((account, until)) = row else {
-            return Ok(None);
-        };
-        let account = AccountId::try_from(account.as_slice()).map_err(|_| corrupt("usernames"))?;
-        let until = u64::try_from(until).map_err(|_| corrupt("usernames"))?;
-        let quarantined_until = (until > 0).then_some(Millis(until));
-        Ok(Some(NameRow {
-            account,
-            quarantined_until,
-        }))
+    pub(super) async fn name_row(&self, name: NameHash) -> PortResult<Option<NameRow>> {
+        let read = &self.statements.read_name;
+        let row = self.cluster.row(read, (name.0.as_slice(),)).await?;
+        row.map(name_row).transpose()
+    }
+
+    async fn name_row_now(&self, name: NameHash) -> PortResult<Option<NameRow>> {
+        let read = &self.statements.read_name_serial;
+        let row = cas::read_back(&self.cluster, read, (name.0.as_slice(),)).await?;
+        row.map(name_row).transpose()
     }
 
     /// Reads at SERIAL, decides, writes on condition of what was read; an unknown or lost attempt
-    /// reads again. The row names its holder, so a claim that did happen is seen as one.
+    /// reads again. The row names its holder, so a claim that did happen is seen as one. To be
+    /// called in time, like the next one.
     pub(super) async fn take_name(
         &self,
         name: NameHash,
         account: AccountId,
         now: Millis,
     ) -> PortResult<NameClaim> {
-        for attempt in 0..cas::ATTEMPTS {
-            let row = self
-                .name_row(&self.statements.read_name_serial, name)
-                .await?;
+        let mut pauses = Pauses::new(account.as_bytes());
+        loop {
+            let row = self.name_row_now(name).await?;
             let outcome = match row {
                 None => {
                     let values = (name.0.as_slice(), account.as_bytes().as_slice());
@@ -65,10 +58,9 @@ impl ScyllaDirectoryStore {
             match outcome {
                 Attempt::Applied => return Ok(NameClaim::Held),
                 Attempt::Refused => {}
-                Attempt::Unknown => cas::pause(attempt, account.as_bytes()).await,
+                Attempt::Unknown => pauses.wait().await,
             }
         }
-        Err(cas::contended())
     }
 
     pub(super) async fn give_name_up(
@@ -77,10 +69,9 @@ impl ScyllaDirectoryStore {
         account: AccountId,
         until: Millis,
     ) -> PortResult<()> {
-        for attempt in 0..cas::ATTEMPTS {
-            let row = self
-                .name_row(&self.statements.read_name_serial, name)
-                .await?;
+        let mut pauses = Pauses::new(account.as_bytes());
+        loop {
+            let row = self.name_row_now(name).await?;
             let own = row.filter(|row| row.account == account && row.quarantined_until.is_none());
             let Some(row) = own else {
                 return Ok(());
@@ -88,10 +79,9 @@ impl ScyllaDirectoryStore {
             match self.change_name(name, &row, (account, Some(until))).await? {
                 Attempt::Applied => return Ok(()),
                 Attempt::Refused => {}
-                Attempt::Unknown => cas::pause(attempt, account.as_bytes()).await,
+                Attempt::Unknown => pauses.wait().await,
             }
         }
-        Err(cas::contended())
     }
 
     async fn change_name(
@@ -109,6 +99,15 @@ impl ScyllaDirectoryStore {
         );
         cas::attempt(&self.cluster, &self.statements.update_name, values).await
     }
+}
+
+fn name_row((account, until): (Vec<u8>, i64)) -> PortResult<NameRow> {
+    let account = AccountId::try_from(account.as_slice()).map_err(|_| corrupt("usernames"))?;
+    let until = u64::try_from(until).map_err(|_| corrupt("usernames"))?;
+    Ok(NameRow {
+        account,
+        quarantined_until: (until > 0).then_some(Millis(until)),
+    })
 }
 
 fn is_free(row: &NameRow, account: AccountId, now: Millis) -> bool {

@@ -12,7 +12,7 @@ use xchat_types::{ClaimId, DeviceId, KeyPackageRef, Millis};
 
 use super::ScyllaDirectoryStore;
 use crate::{
-    cas::{self, Attempt},
+    cas::{self, Attempt, Pauses},
     error::corrupt,
     time_to_live,
 };
@@ -195,7 +195,8 @@ impl ScyllaDirectoryStore {
         Ok(None)
     }
 
-    /// Whether the package is this claim's now. A refused or unknown attempt is read back.
+    /// Whether the package is this claim's now. A refused or unknown attempt is read back. To be
+    /// called in time.
     async fn win(&self, device: DeviceId, claim: ClaimId, package: &Listed) -> PortResult<bool> {
         let (owner, id) = (
             device.as_bytes().as_slice(),
@@ -205,7 +206,8 @@ impl ScyllaDirectoryStore {
         let Some(seconds) = time_to_live::seconds(ends, self.clock.now()) else {
             return Ok(false);
         };
-        for attempt in 0..cas::ATTEMPTS {
+        let mut pauses = Pauses::new(claim.as_bytes());
+        loop {
             let values = (seconds, claim.as_bytes().as_slice(), owner, id);
             let outcome =
                 cas::attempt(&self.cluster, &self.statements.claim_package, values).await?;
@@ -213,16 +215,16 @@ impl ScyllaDirectoryStore {
                 return Ok(true);
             }
             let read = &self.statements.read_claim_serial;
-            let held: Option<(Option<Vec<u8>>,)> = self.cluster.row(read, (owner, id)).await?;
+            let held: Option<(Option<Vec<u8>>,)> =
+                cas::read_back(&self.cluster, read, (owner, id)).await?;
             match held {
                 Some((Some(held),)) => return Ok(held == claim.as_bytes()),
                 // Gone in the meantime.
                 None => return Ok(false),
                 Some((None,)) if outcome == Attempt::Refused => return Ok(false),
-                Some((None,)) => cas::pause(attempt, claim.as_bytes()).await,
+                Some((None,)) => pauses.wait().await,
             }
         }
-        Err(cas::contended())
     }
 
     async fn package(

@@ -5,7 +5,10 @@ use scylla::statement::prepared::PreparedStatement;
 use xchat_ports::PortResult;
 
 use super::ScyllaDirectoryStore;
-use crate::cas::{self, Attempt};
+use crate::{
+    cas::{self, Attempt, Pauses},
+    error::Unresolved,
+};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SwapTable<'a> {
@@ -28,7 +31,8 @@ pub(super) enum Swap<'a> {
 impl ScyllaDirectoryStore {
     /// Whether the value stands there by this call. After an unknown outcome the row is read at
     /// SERIAL: the new value is success, the old one is tried again, and a third one leaves it
-    /// open whether ours was there in between, so the answer is `Unavailable`.
+    /// open whether ours was there in between, so the answer is `Unavailable`. To be called in
+    /// time.
     pub(super) async fn swap(
         &self,
         table: SwapTable<'_>,
@@ -40,7 +44,8 @@ impl ScyllaDirectoryStore {
             Swap::Replace { expected, value } => (Some(expected), value),
         };
         let mut unknown = false;
-        for attempt in 0..cas::ATTEMPTS {
+        let mut pauses = Pauses::new(value);
+        loop {
             let outcome = match expected {
                 None => {
                     let row = (key, value.as_ref());
@@ -56,16 +61,16 @@ impl ScyllaDirectoryStore {
                 Attempt::Refused if !unknown => return Ok(false),
                 Attempt::Refused | Attempt::Unknown => unknown = true,
             }
-            let held: Option<(Vec<u8>,)> = self.cluster.row(table.read, (key,)).await?;
+            let held: Option<(Vec<u8>,)> =
+                cas::read_back(&self.cluster, table.read, (key,)).await?;
             let held = held.map(|(held,)| held);
             if held.as_deref() == Some(value.as_ref()) {
                 return Ok(true);
             }
             if held.as_deref() != expected.map(AsRef::as_ref) {
-                return Err(cas::contended());
+                return Err(Unresolved::Overwritten.into());
             }
-            cas::pause(attempt, value).await;
+            pauses.wait().await;
         }
-        Err(cas::contended())
     }
 }

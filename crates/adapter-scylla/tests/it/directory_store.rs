@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use xchat_adapter_scylla::ScyllaDirectoryStore;
+use xchat_adapter_scylla::{ScyllaDirectoryStore, ScyllaOptions};
 use xchat_ports::{DirectoryStore, contract::directory_store::Factory};
 
 use crate::engine::{self, Shared, Turn};
@@ -26,12 +26,12 @@ pub(crate) static SHARED: Shared = Shared::new(
 struct Stores(Turn);
 
 pub(crate) async fn open() -> Arc<dyn DirectoryStore> {
-    let options = engine::options(SHARED.name);
-    Arc::new(
-        ScyllaDirectoryStore::open(options, engine::clock())
-            .await
-            .unwrap(),
-    )
+    open_by(SHARED.options()).await
+}
+
+pub(crate) async fn open_by(options: ScyllaOptions) -> Arc<dyn DirectoryStore> {
+    let opened = ScyllaDirectoryStore::open(options, engine::clock()).await;
+    Arc::new(opened.unwrap())
 }
 
 #[async_trait]

@@ -2,11 +2,18 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use scylla::client::{session::Session, session_builder::SessionBuilder};
+use scylla::{
+    client::{session::Session, session_builder::SessionBuilder},
+    errors::ExecutionError,
+};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 use xchat_adapter_memory::ManualClock;
 use xchat_adapter_scylla::{Migrator, ScyllaOptions};
@@ -48,6 +55,7 @@ pub(crate) struct Shared {
     tables: &'static [&'static str],
     made: OnceCell<()>,
     turn: AsyncMutex<()>,
+    generation: AtomicU32,
 }
 
 impl Shared {
@@ -57,26 +65,48 @@ impl Shared {
             tables,
             made: OnceCell::const_new(),
             turn: AsyncMutex::const_new(()),
+            generation: AtomicU32::new(0),
         }
     }
 
-    /// Waits for the test's turn and empties the tables.
+    pub(crate) fn options(&self) -> ScyllaOptions {
+        let generation = self.generation.load(Ordering::Relaxed);
+        options(&format!("{}_{generation}", self.name))
+    }
+
+    async fn make(&self) {
+        let options = self.options();
+        let migrator = Migrator::connect(options, "test").await.unwrap();
+        migrator.run(replicas()).await.unwrap();
+    }
+
+    /// Waits for the test's turn and empties the tables. The engine does that only with all its
+    /// nodes up: without one, the next test has another keyspace.
     async fn take(&'static self) -> MutexGuard<'static, ()> {
         let guard = self.turn.lock().await;
-        self.made
-            .get_or_init(|| async {
-                let migrator = Migrator::connect(options(self.name), "test").await.unwrap();
-                migrator.run(replicas()).await.unwrap();
-            })
-            .await;
-        let session = session().await;
-        let keyspace = options(self.name).keyspace;
-        for table in self.tables {
-            let truncate = format!("TRUNCATE {keyspace}.{table}");
-            session.query_unpaged(truncate, ()).await.unwrap();
+        self.made.get_or_init(|| self.make()).await;
+        if self.truncate().await.is_err() {
+            self.generation.fetch_add(1, Ordering::Relaxed);
+            self.make().await;
         }
         guard
     }
+
+    async fn truncate(&self) -> Result<(), ExecutionError> {
+        let session = session().await;
+        let keyspace = self.options().keyspace;
+        for table in self.tables {
+            let truncate = format!("TRUNCATE {keyspace}.{table}");
+            session.query_unpaged(truncate, ()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs `stack.sh`.
+pub(crate) fn stack(path: &str, words: &[&str]) {
+    let status = Command::new(path).args(words).status().unwrap();
+    assert!(status.success(), "{path} {words:?}");
 }
 
 /// A turn that lasts as long as the factory of a test.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use xchat_adapter_scylla::ScyllaMessageStore;
+use xchat_adapter_scylla::{ScyllaMessageStore, ScyllaOptions};
 use xchat_ports::{MessageStore, contract::message_store::Factory};
 
 use crate::engine::{self, Shared, Turn};
 
-static SHARED: Shared = Shared::new(
+pub(crate) static SHARED: Shared = Shared::new(
     "messages",
     &[
         "conversations",
@@ -26,13 +26,13 @@ static SHARED: Shared = Shared::new(
 #[derive(Debug)]
 struct Stores(Turn);
 
-async fn open() -> Arc<dyn MessageStore> {
-    let options = engine::options(SHARED.name);
-    Arc::new(
-        ScyllaMessageStore::open(options, engine::clock())
-            .await
-            .unwrap(),
-    )
+pub(crate) async fn open() -> Arc<dyn MessageStore> {
+    open_by(SHARED.options()).await
+}
+
+pub(crate) async fn open_by(options: ScyllaOptions) -> Arc<dyn MessageStore> {
+    let opened = ScyllaMessageStore::open(options, engine::clock()).await;
+    Arc::new(opened.unwrap())
 }
 
 #[async_trait]
