@@ -47,6 +47,15 @@ is_paused() {
     [[ $(cat "/proc/$1/stat" 2>/dev/null) == *") T "* ]]
 }
 
+# until_paused PID: a signal reaches the threads of a process one by one.
+until_paused() {
+    local deadline=$((SECONDS + 10))
+    while [ -n "$(grep -L ') T ' "/proc/$1/task/"*/stat 2>/dev/null)" ]; do
+        ((SECONDS < deadline)) || fail "process $1 can't be stopped"
+        sleep 0.01
+    done
+}
+
 # until_gone NODE SECONDS
 until_gone() {
     local deadline=$((SECONDS + $2))
@@ -87,9 +96,10 @@ signal_node() {
     local pid
     pid=$(pid_of "$1") || fail "$1 does not run"
     kill "-$2" "$pid"
-    if [ "$2" = KILL ]; then
-        until_gone "$1" 10 || fail "$1 (process $pid) can't be killed"
-    fi
+    case $2 in
+        KILL) until_gone "$1" 10 || fail "$1 (process $pid) can't be killed" ;;
+        STOP) until_paused "$pid" ;;
+    esac
 }
 
 # exchange HOST PORT REQUEST…: sends each request (as printf escapes) when the one before is

@@ -115,7 +115,7 @@ up() {
     done
     if [ ${#engines[@]} = 0 ]; then engines=(kafka cassandra redis); fi
     for engine in "${engines[@]}"; do up_engine "$engine" "$wanted"; done
-    status >/dev/null || fail "not all is well: see stack.sh status"
+    status "${engines[@]}" >/dev/null || fail "not all is well: see stack.sh status"
     print_env
 }
 
@@ -133,9 +133,10 @@ node_state() {
     fi
 }
 
+# status ENGINE…
 status() {
     local engine node text wrong=0 some=0
-    for engine in "${all[@]}"; do
+    for engine in "$@"; do
         [ -f "$state/$engine.nodes" ] || continue
         some=1
         for node in $("${engine}_nodes" "$(size "$engine")"); do
@@ -195,7 +196,7 @@ command=${1:-}
 (($#)) && shift
 case $command in
     up) up "$@" ;;
-    status) status ;;
+    status) status "${all[@]}" ;;
     env) print_env ;;
     down | erase)
         if (($# == 0)); then set -- "${all[@]}"; fi

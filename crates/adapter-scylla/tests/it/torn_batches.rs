@@ -49,7 +49,7 @@ async fn write_on_one(node: &str, stamp: u64) {
     let conversation = CONVERSATION.as_bytes().as_slice();
     let value = stamp.to_string().into_bytes();
     let rows = (
-        (conversation, 0_i8, [0].as_slice(), value.as_slice()),
+        (conversation, 0_i8, [0_u8].as_slice(), value.as_slice()),
         (
             conversation,
             2_i8,
