@@ -10,22 +10,45 @@ kafka_fetch() {
         "-Dlog4j.version=$KAFKA_LOG4J_VERSION"
 }
 
+# kafka_certificate: one that signs itself, with its key, for brokers and clients alike. A file with
+# both, as the broker wants it, and one of each, as librdkafka wants them.
+kafka_certificate() {
+    local folder="$data/kafka-tls"
+    if [ -f "$folder/both.pem" ]; then return; fi
+    mkdir -p "$folder"
+    (
+        umask 077
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
+            -subj /CN=xchat-stack -addext subjectAltName=IP:127.0.0.1 \
+            -keyout "$folder/key.pem" -out "$folder/certificate.pem" 2>"$folder/log" ||
+            fail "no certificate can be made: see $folder/log"
+        cat "$folder/key.pem" "$folder/certificate.pem" >"$folder/both.pem"
+    )
+}
+
 # kafka_settings NUMBER OF DATA
 kafka_settings() {
-    local number=$1 of=$2 data=$3 voters="" in_sync=1 id
+    local number=$1 of=$2 logs=$3 voters="" in_sync=1 clients tls id
     for ((id = 1; id <= of; id++)); do
         voters+="${voters:+,}$id@127.0.0.1:$((KAFKA_CONTROLLER_PORT + id))"
     done
     if ((of > 1)); then in_sync=2; fi
+    clients="PLAINTEXT://127.0.0.1:$((KAFKA_PORT + number))"
+    tls="TLS://127.0.0.1:$((KAFKA_TLS_PORT + number))"
     cat <<SETTINGS
 process.roles=broker,controller
 node.id=$number
 controller.quorum.voters=$voters
-listeners=PLAINTEXT://127.0.0.1:$((KAFKA_PORT + number)),CONTROLLER://127.0.0.1:$((KAFKA_CONTROLLER_PORT + number))
-advertised.listeners=PLAINTEXT://127.0.0.1:$((KAFKA_PORT + number))
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=$clients,$tls,CONTROLLER://127.0.0.1:$((KAFKA_CONTROLLER_PORT + number))
+advertised.listeners=$clients,$tls
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT
+ssl.client.auth=required
+ssl.keystore.type=PEM
+ssl.keystore.location=$data/kafka-tls/both.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$data/kafka-tls/certificate.pem
 controller.listener.names=CONTROLLER
-log.dirs=$data
+log.dirs=$logs
 # What a topic that is made without its own settings gets: as safe as the nodes allow.
 default.replication.factor=$of
 min.insync.replicas=$in_sync
@@ -63,6 +86,7 @@ kafka_launch() {
     mkdir -p "$folder/log"
     program=("$java" -cp "$stack/kafka-$KAFKA_VERSION/lib/*" "-Xmx${KAFKA_HEAP_MB}m"
         -XX:+UseSerialGC "-Dlog4j2.configurationFile=$here/kafka/log4j2.xml")
+    kafka_certificate
     kafka_settings "$number" "$of" "$folder/log" >"$folder/server.properties"
     if [ ! -f "$folder/log/meta.properties" ]; then
         "${program[@]}" kafka.tools.StorageTool format -t "$KAFKA_CLUSTER_ID" \
@@ -97,7 +121,12 @@ kafka_start() {
 }
 
 kafka_env() {
-    local id servers=""
-    for ((id = 1; id <= $1; id++)); do servers+="${servers:+,}127.0.0.1:$((KAFKA_PORT + id))"; done
-    echo "XCHAT_TEST_KAFKA=$servers"
+    local id plain="" tls=""
+    for ((id = 1; id <= $1; id++)); do
+        plain+="${plain:+,}127.0.0.1:$((KAFKA_PORT + id))"
+        tls+="${tls:+,}127.0.0.1:$((KAFKA_TLS_PORT + id))"
+    done
+    echo "XCHAT_TEST_KAFKA=$plain"
+    echo "XCHAT_TEST_KAFKA_TLS=$tls"
+    echo "XCHAT_TEST_KAFKA_TLS_FOLDER=$data/kafka-tls"
 }

@@ -174,7 +174,7 @@ erase() {
     for engine in "$@"; do
         is_engine "$engine"
         [ ! -f "$state/$engine.nodes" ] || fail "$engine is up: stack.sh down $engine first"
-        rm -rf "${data:?}/$engine" "$data/$engine-"[0-9]* "$data/$engine-of-"*
+        rm -rf "${data:?}/$engine" "$data/$engine-"[0-9]* "$data/$engine-of-"* "$data/$engine-tls"
     done
 }
 

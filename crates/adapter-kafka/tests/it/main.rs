@@ -19,4 +19,5 @@ mod lines;
 mod members;
 mod rig;
 mod stack;
+mod tls;
 mod topics;
