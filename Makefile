@@ -122,6 +122,10 @@ stack-up: setup-stack ## Start Kafka, Cassandra and Redis here, on loopback; STA
 stack-status: ## Say which engines run and answer
 	@infra/stack/stack.sh status
 
+.PHONY: stack-check
+stack-check: setup-check ## Look over the scripts of the stack
+	@shellcheck -x -P infra/stack infra/stack/stack.sh infra/setup.sh
+
 .PHONY: stack-down
 stack-down: ## Stop the engines; their data stays
 	@infra/stack/stack.sh down

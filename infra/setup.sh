@@ -57,6 +57,7 @@ tests() {
 check() {
     tests
     debian git git
+    debian shellcheck shellcheck
     if [ "$(buf --version 2>/dev/null)" != "$BUF_VERSION" ]; then
         debian npm npm
         echo "setup: installing buf $BUF_VERSION into $tools"
@@ -84,6 +85,7 @@ stack() {
         java -version 2>&1 | grep -q 'version "17\.' ||
         debian java-17-runtime openjdk-17-jre-headless
     debian redis-server redis-server redis-tools
+    debian openssl openssl
 }
 
 for part in "$@"; do

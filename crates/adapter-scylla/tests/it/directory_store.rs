@@ -30,8 +30,8 @@ pub(crate) async fn open() -> Arc<dyn DirectoryStore> {
 }
 
 pub(crate) async fn open_by(options: ScyllaOptions) -> Arc<dyn DirectoryStore> {
-    let opened = ScyllaDirectoryStore::open(options, engine::clock()).await;
-    Arc::new(opened.unwrap())
+    let open = || ScyllaDirectoryStore::open(options.clone(), engine::clock());
+    Arc::new(engine::opened(open).await)
 }
 
 #[async_trait]

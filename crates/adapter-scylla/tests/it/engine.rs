@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use scylla::{
@@ -16,7 +16,7 @@ use scylla::{
 };
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 use xchat_adapter_memory::ManualClock;
-use xchat_adapter_scylla::{Migrator, ScyllaOptions};
+use xchat_adapter_scylla::{Migrator, OpenError, ScyllaOptions};
 use xchat_ports::Clock;
 use xchat_types::Millis;
 
@@ -100,6 +100,20 @@ impl Shared {
             session.query_unpaged(truncate, ()).await?;
         }
         Ok(())
+    }
+}
+
+/// Opens as a server does that starts while a node is away: again, for a while.
+pub(crate) async fn opened<T, F>(open: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, OpenError>>,
+{
+    let until = Instant::now() + Duration::from_mins(1);
+    loop {
+        match open().await {
+            Ok(store) => return store,
+            Err(error) => assert!(Instant::now() < until, "{error}"),
+        }
     }
 }
 

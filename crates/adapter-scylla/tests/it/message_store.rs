@@ -31,8 +31,8 @@ pub(crate) async fn open() -> Arc<dyn MessageStore> {
 }
 
 pub(crate) async fn open_by(options: ScyllaOptions) -> Arc<dyn MessageStore> {
-    let opened = ScyllaMessageStore::open(options, engine::clock()).await;
-    Arc::new(opened.unwrap())
+    let open = || ScyllaMessageStore::open(options.clone(), engine::clock());
+    Arc::new(engine::opened(open).await)
 }
 
 #[async_trait]
