@@ -167,7 +167,10 @@ async fn connects_between_fold_and_marks(before: Option<Route>) {
     let bob = world.people[1].id();
     let mut rig = Rig::new(&world.log);
     let gateway = crate::house::Gateway::default();
-    rig.gateways = std::mem::take(&mut rig.gateways).with(GATEWAY, gateway.serve(&rig.tasks));
+    rig.gateways = rig
+        .gateways
+        .clone()
+        .with(GATEWAY, gateway.serve(&rig.tasks));
     let routing = Arc::clone(&rig.routing);
     if let Some(before) = before {
         assert_eq!(before.device, bob);
