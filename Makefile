@@ -123,13 +123,33 @@ stack-status: ## Say which engines run and answer
 	@infra/stack/stack.sh status
 
 .PHONY: stack-check
-stack-check: setup-check ## Look over the scripts of the stack
-	@shellcheck -x -P infra/stack infra/stack/stack.sh infra/setup.sh
+stack-check: setup-check ## Look over the scripts of stack and fleet
+	@shellcheck -x -P infra/stack infra/stack/stack.sh infra/fleet/*.sh infra/setup.sh
 
 .PHONY: stack-down
 stack-down: ## Stop the engines; their data stays
 	@infra/stack/stack.sh down
 
-.PHONY: setup-build setup-test setup-check setup-demo setup-stack
-setup-build setup-test setup-check setup-demo setup-stack: setup-%:
+# A fleet on this machine, on those engines
+
+.PHONY: fleet
+fleet: setup-fleet ## Start two gateways, two fanouts, identity and presence on the stack, with mTLS
+	@cargo build --locked -p xchat-server --features engines
+	@infra/fleet/fleet.sh up $(BIN)/xchat-server
+
+.PHONY: fleet-status
+fleet-status: ## Say which processes of the fleet run
+	@infra/fleet/fleet.sh status
+
+.PHONY: fleet-down
+fleet-down: ## Stop the fleet, gateways first; its data stays
+	@infra/fleet/fleet.sh down
+
+.PHONY: test-fleet
+test-fleet: setup-fleet ## Run the end-to-end tests with a fleet of its own for each, on the stack
+	@export $$(infra/stack/stack.sh env | xargs); cargo test --locked \
+		-p xchat-integration-tests --features fleet -- --test-threads 1
+
+.PHONY: setup-build setup-test setup-check setup-demo setup-stack setup-fleet
+setup-build setup-test setup-check setup-demo setup-stack setup-fleet: setup-%:
 	@infra/setup.sh $*

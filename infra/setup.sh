@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a bare Debian machine with a Rust toolchain lacks. Says what it installs, and does
-# nothing, at once, where all is there. Arguments: what for (build, test, check, demo, stack).
+# nothing, at once, where all is there. Arguments: what for (build, test, check, demo, stack, fleet).
 set -euo pipefail
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/xchat"
@@ -88,6 +88,11 @@ stack() {
     debian openssl openssl
 }
 
+fleet() {
+    tests
+    debian openssl openssl
+}
+
 for part in "$@"; do
     case $part in
         build) build ;;
@@ -95,6 +100,7 @@ for part in "$@"; do
         check) check ;;
         demo) demo ;;
         stack) stack ;;
-        *) fail "no part is called $part; there are build, test, check, demo and stack" ;;
+        fleet) fleet ;;
+        *) fail "no part is called $part; there are build, test, check, demo, stack and fleet" ;;
     esac
 done
