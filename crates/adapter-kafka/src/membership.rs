@@ -55,8 +55,7 @@ struct State {
     changes: VecDeque<Change>,
     owned: BTreeSet<PartitionId>,
     revoking: BTreeSet<PartitionId>,
-    /// Why this member can't go on.
-    fatal: Option<String>,
+    is_out: bool,
 }
 
 pub(crate) struct Context(Arc<Shared>);
@@ -94,7 +93,7 @@ fn poll(member: &Member, shared: &Shared) {
         match member.0.poll(POLL) {
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 tracing::error!(%code, "this member is out of the group: is its name used twice?");
-                shared.end(code.to_string());
+                shared.end();
                 shared.wait_until_left();
             }
             Some(Err(error)) => tracing::debug!(%error, "the group can't be reached"),
@@ -115,8 +114,8 @@ impl Membership for KafkaMembership {
                 if let Some(change) = state.changes.pop_front() {
                     return Ok(change);
                 }
-                if let Some(fatal) = &state.fatal {
-                    return Err(PortError::unavailable(fatal.clone()));
+                if state.is_out {
+                    return Ok(Change::Out);
                 }
             }
             changed.await;
@@ -179,10 +178,10 @@ impl Shared {
         }
     }
 
-    fn end(&self, why: String) {
+    fn end(&self) {
         let owned = self.state().owned.clone();
         self.lose(owned);
-        self.state().fatal = Some(why);
+        self.state().is_out = true;
         self.changed.notify_waiters();
     }
 

@@ -104,6 +104,11 @@ impl MemoryEventLog {
         self.shared.change(|group| group.wake(name));
     }
 
+    /// What an engine does to a member that it takes for another's double.
+    pub fn fence_member(&self, name: &str) {
+        self.shared.change(|group| group.fence(name));
+    }
+
     /// Wants every partition at another member.
     pub fn rebalance(&self) {
         self.shared.change(Group::rotate);

@@ -51,6 +51,9 @@ pub enum Change {
     Revoked(Vec<PartitionId>),
     /// These are another's already: nothing more is to be done for them.
     Lost(Vec<PartitionId>),
+    /// The member is out for good: another has its name, or the engine fenced it. It is told so
+    /// each time it asks, after it was told what it lost; only a new [`EventLog::join`] helps.
+    Out,
 }
 
 /// A reader among those that share the log's partitions.

@@ -26,6 +26,7 @@ struct Member {
     /// What a paused member will hear that it has lost.
     lost: BTreeSet<PartitionId>,
     paused: bool,
+    out: bool,
     changes: VecDeque<Change>,
 }
 
@@ -45,9 +46,7 @@ impl Group {
             if !name.is_empty() && member.name == name {
                 member.take_all();
                 member.tell_lost();
-                // It keeps its number, and gets nothing more.
-                member.paused = true;
-                member.name.clear();
+                member.put_out();
             }
         }
         let id = self.next;
@@ -60,6 +59,7 @@ impl Group {
                 revoking: BTreeSet::new(),
                 lost: BTreeSet::new(),
                 paused: false,
+                out: false,
                 changes: VecDeque::new(),
             },
         );
@@ -73,7 +73,9 @@ impl Group {
     }
 
     pub(super) fn next(&mut self, id: MemberId) -> Option<Change> {
-        self.members.get_mut(&id)?.changes.pop_front()
+        let member = self.members.get_mut(&id)?;
+        let out = member.out.then_some(Change::Out);
+        member.changes.pop_front().or(out)
     }
 
     pub(super) fn released(&mut self, id: MemberId, partitions: &[PartitionId]) {
@@ -98,6 +100,16 @@ impl Group {
         for member in self.named(name) {
             member.take_all();
             member.paused = true;
+        }
+        self.deal();
+    }
+
+    /// Fences a member: it hears so, and gets nothing more.
+    pub(super) fn fence(&mut self, name: &str) {
+        for member in self.named(name) {
+            member.take_all();
+            member.tell_lost();
+            member.put_out();
         }
         self.deal();
     }
@@ -161,6 +173,13 @@ impl Group {
 }
 
 impl Member {
+    /// It keeps its number.
+    fn put_out(&mut self) {
+        self.paused = true;
+        self.out = true;
+        self.name.clear();
+    }
+
     fn take_all(&mut self) {
         self.lost.append(&mut self.owned);
         self.revoking.clear();

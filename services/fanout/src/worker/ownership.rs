@@ -10,6 +10,8 @@ use xchat_ports::{
 use xchat_types::PartitionId;
 
 const AFTER_ERROR: Duration = Duration::from_millis(500);
+/// Two workers under one name put each other out; so long each gets to work.
+const AFTER_FENCE: Duration = Duration::from_secs(10);
 /// What is not given away in this time is taken.
 const GIVING_AWAY: Duration = Duration::from_secs(5);
 
@@ -33,7 +35,7 @@ impl Ownership {
         }
     }
 
-    /// Waits for the next change, also for an engine that can't be asked now. Cancel-safe.
+    /// Waits for the next change but [`Change::Out`], also for an engine that can't be asked now. Cancel-safe.
     pub async fn next(&mut self) -> Change {
         loop {
             if let Some(at) = self.not_before {
@@ -48,6 +50,15 @@ impl Ownership {
                 }),
             };
             match answer {
+                Ok(Some(Change::Out)) => {
+                    tracing::error!(
+                        member = self.member,
+                        "this worker was put out of its group, and joins again: is fanout.member \
+                         another's too?"
+                    );
+                    self.membership = None;
+                    self.not_before = Some(Instant::now() + AFTER_FENCE);
+                }
                 Ok(Some(change)) => return change,
                 Ok(None) => {}
                 Err(cause) => {

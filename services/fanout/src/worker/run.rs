@@ -126,5 +126,7 @@ async fn adopt(
             step.forget(&ids);
             tracing::warn!(partitions = ids.len(), "partitions lost to another worker");
         }
+        // Ownership joins again by itself.
+        Change::Out => {}
     }
 }

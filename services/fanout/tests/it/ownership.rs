@@ -154,3 +154,17 @@ async fn a_revoked_partition_is_flushed_and_told_before_it_is_released() {
     stop.cancel();
     running.join_next().await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_was_put_out_of_the_group_joins_again() {
+    let records = two_conversations(&short());
+    let expected = reference(&records).await;
+    let rig = Rig::new(&records[..records.len() / 2]);
+    let fleet = Fleet::start(&rig, &["one"]);
+    until_all_told(&rig).await;
+    rig.log.fence_member("one");
+    rig.append(&records[records.len() / 2..]);
+    until_all_told(&rig).await;
+    fleet.stop().await;
+    assert_same(&rig.table(), &expected, "fenced in the middle");
+}

@@ -57,6 +57,10 @@ impl Member {
                         self.revoked.remove(&id);
                     }
                 }
+                Ok(Change::Out) => {
+                    assert!(self.owned.is_empty(), "it was not told what it lost");
+                    return;
+                }
                 Err(error) => {
                     assert!(error.is_retryable(), "{error}");
                     tokio::task::yield_now().await;
