@@ -3,6 +3,7 @@
 //! Test code: what fails here fails the test, with a sentence.
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::match_wild_err_arm,
     clippy::missing_panics_doc,
     clippy::panic,
@@ -13,7 +14,9 @@
 )]
 
 pub mod frames;
+pub mod history;
 pub mod house;
+pub mod load;
 pub mod person;
 pub mod raw;
 pub mod scan;

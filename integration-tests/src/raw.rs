@@ -1,7 +1,7 @@
 //! A device at the wire itself: what the SDK would never send, and what it would never leave
 //! unanswered.
 
-mod device;
+pub(crate) mod device;
 mod link;
 mod room;
 

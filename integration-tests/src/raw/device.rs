@@ -102,7 +102,7 @@ impl Device {
 }
 
 /// Wall clock: headers and logins carry it.
-pub(super) fn now() -> Millis {
+pub(crate) fn now() -> Millis {
     #[allow(
         clippy::disallowed_methods,
         reason = "test code: plays a device, which has the machine's clock"

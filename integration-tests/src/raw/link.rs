@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::{
     net::{TcpSocket, TcpStream},
     time::timeout,
@@ -43,6 +43,11 @@ impl Link {
 
     /// From another loopback address, or with a receive buffer of so many bytes.
     pub async fn connect_from(server: &str, from: Ipv4Addr, buffer: Option<u32>) -> Self {
+        let link = Self::dial(server, from, buffer).await;
+        link.expect("a connection")
+    }
+
+    async fn dial(server: &str, from: Ipv4Addr, buffer: Option<u32>) -> Option<Self> {
         let socket = TcpSocket::new_v4().expect("a socket");
         if let Some(bytes) = buffer {
             socket
@@ -53,14 +58,52 @@ impl Link {
             .bind(SocketAddr::new(IpAddr::V4(from), 0))
             .expect("a loopback address");
         let server: SocketAddr = server.parse().expect("host and port");
-        let stream = socket.connect(server).await.expect("a connection");
+        let stream = socket.connect(server).await.ok()?;
         let _ = stream.set_nodelay(true);
         let url = format!("ws://{server}/v1/ws");
-        let (stream, _) = client_async(url, stream).await.expect("a WebSocket");
-        Self {
+        let (stream, _) = client_async(url, stream).await.ok()?;
+        Some(Self {
             stream,
             request_id: 0,
             pushes: VecDeque::new(),
+        })
+    }
+
+    /// Connects and logs in a device that the server knows; `None` where the server is away, or
+    /// goes away meanwhile. (`&mut`, for a device's store is not to be shared between threads.)
+    pub async fn try_open(
+        server: &str,
+        device: &mut Device,
+    ) -> Option<(Self, client::ResumeResponse)> {
+        let mut link = Self::dial(server, Ipv4Addr::LOCALHOST, None).await?;
+        let Tell::Hello(hello) = link.try_ask(hello()).await? else {
+            return None;
+        };
+        let server = convert::id(&hello.server_id, "server_id").expect("a server id");
+        let challenge = Ask::Challenge(client::ChallengeRequest {});
+        let Tell::Challenge(challenge) = link.try_ask(challenge).await? else {
+            return None;
+        };
+        let login = device.login(server, &challenge.login_nonce);
+        let Tell::Login(_) = link.try_ask(Ask::Login(login)).await? else {
+            return None;
+        };
+        match link.try_ask(Ask::Resume(client::ResumeRequest {})).await? {
+            Tell::Resume(resumed) => Some((link, resumed)),
+            _ => None,
+        }
+    }
+
+    /// The answer, which may be an error; `None` when the socket is closed. Nothing else may be in
+    /// flight.
+    pub async fn try_ask(&mut self, body: Ask) -> Option<Tell> {
+        let id = self.try_send(body).await?;
+        loop {
+            let frame = self.next().await?;
+            match (frame.request_id, frame.body.expect("a body")) {
+                (answered, body) if answered == id => return Some(body),
+                (_, push) => self.pushes.push_back(push),
+            }
         }
     }
 
@@ -90,11 +133,7 @@ impl Link {
     }
 
     pub async fn hello(&mut self) -> client::HelloResponse {
-        let hello = Ask::Hello(client::HelloRequest {
-            api_version: API_VERSION,
-            client: "tests".to_owned(),
-        });
-        let Tell::Hello(hello) = self.ask(hello).await else {
+        let Tell::Hello(hello) = self.ask(hello()).await else {
             panic!("no Hello");
         };
         hello
@@ -125,14 +164,25 @@ impl Link {
 
     /// Sends a request without waiting for its answer.
     pub async fn send(&mut self, body: Ask) -> u64 {
+        self.try_send(body).await.expect("an open socket")
+    }
+
+    /// The same; `None` when the socket is closed.
+    pub async fn try_send(&mut self, body: Ask) -> Option<u64> {
         self.request_id += 1;
         let frame = ClientFrame {
             request_id: self.request_id,
             body: Some(body),
         };
         let message = tungstenite::Message::Binary(frame.encode_to_vec().into());
-        self.stream.send(message).await.expect("an open socket");
-        self.request_id
+        self.stream.send(message).await.ok()?;
+        Some(self.request_id)
+    }
+
+    /// A frame that has come already. `None`: there is none; `Some(None)`: the socket is closed.
+    #[allow(clippy::option_option, reason = "what `now_or_never` makes of `next`")]
+    pub fn ready(&mut self) -> Option<Option<ServerFrame>> {
+        self.next().now_or_never()
     }
 
     /// Sends bytes as a frame; returns the server's answer, or `None` when it closes the socket.
@@ -182,4 +232,11 @@ impl Link {
             }
         }
     }
+}
+
+fn hello() -> Ask {
+    Ask::Hello(client::HelloRequest {
+        api_version: API_VERSION,
+        client: "tests".to_owned(),
+    })
 }

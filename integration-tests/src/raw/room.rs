@@ -176,13 +176,16 @@ async fn claim(link: &mut Link, of: &Device) -> Vec<KeyPackageBytes> {
 async fn post(link: &mut Link, header: &Header, payload: Vec<u8>) -> DeliveredRecord {
     link.ask(Ask::Submit(submission(header, payload))).await;
     let (sender, counter) = (convert::id_bytes(&header.sender), header.counter.0);
+    let conversation = convert::id_bytes(&header.conversation);
     link.pushed(|push| {
         let Tell::DeliverPush(push) = push else {
             return None;
         };
         push.records.into_iter().find(|record| {
             record.header.as_ref().is_some_and(|header| {
-                header.sender_device_id == sender && header.counter == counter
+                header.conversation_id == conversation
+                    && header.sender_device_id == sender
+                    && header.counter == counter
             })
         })
     })

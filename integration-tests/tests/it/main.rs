@@ -12,6 +12,7 @@ mod canary;
 mod chat;
 mod copies;
 mod edge;
+mod killed;
 mod restarts;
 
 use xchat_integration_tests::{House, Shape};

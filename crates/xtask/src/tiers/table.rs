@@ -130,7 +130,8 @@ pub(crate) const TIERS: &[Tier] = &[
         crates: &["xchat-bench", "xchat-integration-tests"],
         // Below the SDK: the wire itself, for hostile clients and for load.
         imports: &[TYPES, PROTO, CRYPTO, MLS, CORE, SDK, SERVER],
-        tests: &[],
+        // What a killed server has left in its stores.
+        tests: &[ADAPTERS, PORTS],
     },
     Tier {
         name: "tooling",
