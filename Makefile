@@ -42,6 +42,10 @@ test: setup-test ## Run all tests; the last line sums them
 	@cargo build --quiet --locked -p xtask
 	@cargo test --locked --workspace --no-fail-fast 2>&1 | $(BIN)/xtask test-summary
 
+.PHONY: test-faults
+test-faults: setup-test ## Kill the server 200 times under load and check every record, about 20 minutes
+	@cargo test --locked -p xchat-integration-tests --test it -- --ignored --nocapture killed::
+
 .PHONY: ci
 ci: setup-check fmt-check lint check deny rustdoc demo-check test ## Everything that must pass, tests last
 

@@ -15,7 +15,7 @@ mod session;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -52,6 +52,8 @@ struct Shared {
     /// Of each device: the loss after which it was last in sync again.
     recovered: Vec<AtomicU64>,
     seats: Vec<Place>,
+    /// Why requests were refused, and how often.
+    refusals: Mutex<BTreeMap<&'static str, usize>>,
     phase: watch::Receiver<Phase>,
 }
 
@@ -110,6 +112,7 @@ impl Load {
             accepted: AtomicU64::new(0),
             losses: AtomicU64::new(0),
             recovered: crew.devices.iter().map(|_| AtomicU64::new(0)).collect(),
+            refusals: Mutex::default(),
             seats: crew.places().into_iter().map(place).collect(),
             phase: seen,
         });
@@ -151,6 +154,11 @@ impl Load {
             acked: place.acked.load(Ordering::Acquire),
         };
         self.shared.seats.iter().map(progress).collect()
+    }
+
+    /// The reasons that requests were refused with, and how often.
+    pub fn refusals(&self) -> BTreeMap<&'static str, usize> {
+        self.shared.refusals.lock().expect("no panic").clone()
     }
 
     /// Every device submits several at once.

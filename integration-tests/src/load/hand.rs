@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use xchat_proto::{
     client::{PullRequest, client_frame::Body as Ask, server_frame::Body as Tell},
     convert,
@@ -21,6 +21,8 @@ use crate::{
 
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(20);
+/// From the connection to the first marks.
+const LONGEST_OPENING: Duration = Duration::from_secs(10);
 /// Submitted at once in a surge.
 const SURGE: usize = 6;
 
@@ -71,7 +73,8 @@ impl Hand {
                 .shared
                 .losses
                 .load(std::sync::atomic::Ordering::Acquire);
-            match Link::try_open(&self.shared.server, &mut self.device).await {
+            let opened = Link::try_open(&self.shared.server, &mut self.device);
+            match timeout(LONGEST_OPENING, opened).await.ok().flatten() {
                 Some((link, resumed)) => {
                     Session::new(&mut self, link, losses).serve(resumed).await;
                 }

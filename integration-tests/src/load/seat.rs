@@ -23,6 +23,9 @@ use crate::{
     raw::device::now,
 };
 
+const BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3);
+
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) number: Conversation,
@@ -38,6 +41,7 @@ pub(super) struct Seat {
     pub(super) outbox: VecDeque<(Counter, SubmitRequest)>,
     /// When the outbox is to be sent again.
     pub(super) resend_at: Option<Instant>,
+    backoff: Duration,
     pub(super) cursor: u64,
     /// The highest sequence that the server has spoken of.
     pub(super) heard: u64,
@@ -66,6 +70,7 @@ impl Seat {
             next: last.next(),
             outbox: VecDeque::new(),
             resend_at: None,
+            backoff: BACKOFF,
             cursor: crew::AFTER,
             heard: crew::AFTER,
             pulls: false,
@@ -133,6 +138,7 @@ impl Seat {
         let before = self.outbox.len();
         self.outbox.retain(|(open, _)| *open != counter);
         let closed = before - self.outbox.len();
+        self.backoff = BACKOFF;
         shared.in_flight.fetch_sub(closed, Ordering::Relaxed);
         if let Some(submit) = self.submit(counter) {
             submit.outcome.get_or_insert(told);
@@ -171,6 +177,14 @@ impl Seat {
         }
     }
 
+    /// After a refusal that says: later. Each time later, for what is sent again is load, too.
+    pub(super) fn retry(&mut self) {
+        if self.resend_at.is_none() {
+            self.resend_in(self.backoff);
+            self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+        }
+    }
+
     pub(super) fn resend_in(&mut self, wait: Duration) {
         self.resend_at.get_or_insert(Instant::now() + wait);
     }
@@ -178,6 +192,10 @@ impl Seat {
     /// A record that came; it is applied if it is the next one.
     pub(super) fn take(&mut self, record: &DeliveredRecord, own: DeviceId, shared: &Shared) {
         self.heard = self.heard.max(record.sequence);
+        if record.sequence <= self.cursor {
+            // Pushed again, and counted by the gateway until it is acknowledged again.
+            self.acknowledged = 0;
+        }
         if record.sequence != self.cursor + 1 {
             return;
         }

@@ -240,15 +240,17 @@ impl<'a> Session<'a> {
 
     fn refused(&mut self, asked: Asked, error: &Error) {
         self.hand.rolled_back |= error.reason() == Reason::RolledBack;
+        let mut refusals = self.hand.shared.refusals.lock().expect("no panic");
+        *refusals.entry(error.reason().as_str_name()).or_default() += 1;
+        drop(refusals);
         match asked {
-            Asked::Submit(number, _) => self.hand.seats[number].resend_in(LATER),
+            Asked::Submit(number, _) => self.hand.seats[number].retry(),
             Asked::Pull(number) => {
                 let seat = &mut self.hand.seats[number];
                 seat.pulls = false;
                 seat.pull_after = Some(Instant::now() + LATER);
             }
-            // The next one says more.
-            Asked::Ack(..) => {}
+            Asked::Ack(number, _) => self.hand.seats[number].acknowledged = 0,
             Asked::Marks => self.resync = true,
         }
     }
@@ -268,6 +270,10 @@ impl<'a> Session<'a> {
             if let Some(number) = self.seat(&mark.conversation_id) {
                 let seat = &mut self.hand.seats[number];
                 seat.heard = seat.heard.max(mark.sequence);
+                if mark.sequence <= seat.cursor {
+                    // The mark is still there because an acknowledgement was lost.
+                    seat.acknowledged = 0;
+                }
             }
         }
         self.marks_after = (!next.is_empty()).then_some(next);

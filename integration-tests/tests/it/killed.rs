@@ -79,7 +79,13 @@ async fn run(course: &Course) -> Report {
         house.start_again();
         let healed = Instant::now();
         let recovered = load.recovered(PATIENCE).await;
-        assert!(recovered, "kill {}: not in sync again", report.kills);
+        assert!(
+            recovered,
+            "kill {}: not in sync again; refused: {:?}; {:#?}",
+            report.kills,
+            load.refusals(),
+            load.progress()
+        );
         report.recoveries.push(healed.elapsed());
     }
     report.settled = load.settled(PATIENCE).await;
