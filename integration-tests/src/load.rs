@@ -2,7 +2,8 @@
 //!
 //! Arrivals are Poisson and do not wait for answers. A device that loses its socket connects again,
 //! resumes, and sends what has no outcome again, in order, under the same counters. Everything is
-//! written down for [`crate::history`]. A device learns what it has missed only by what the server
+//! written down for [`crate::history`]. Every second device takes ACCEPTED at its word and does not
+//! send such a record again: else an acknowledgement that came too early would be mended unseen. A device learns what it has missed only by what the server
 //! tells it (pushes, marks, outcomes), as a real client does.
 
 mod crew;

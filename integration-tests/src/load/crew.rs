@@ -96,7 +96,10 @@ impl Crew {
                 Seat::new(
                     (*number, index),
                     (room.conversation, room.epoch),
-                    if creator { creators } else { others },
+                    (
+                        if creator { creators } else { others },
+                        device.is_multiple_of(2),
+                    ),
                     Arc::clone(&room.moulds),
                 )
             })

@@ -23,6 +23,17 @@ use crate::{
     raw::device::now,
 };
 
+/// A record without outcome.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) counter: Counter,
+    pub(super) request: SubmitRequest,
+    /// Accepted, and the server said nothing since that calls for it again.
+    durable: bool,
+    /// It came ahead of its turn once.
+    early: bool,
+}
+
 const BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(3);
 
@@ -37,8 +48,10 @@ pub(super) struct Seat {
     /// Of the first and of the next record.
     first: Counter,
     next: Counter,
+    /// Takes the server by its word: what was accepted is not sent again.
+    trusts: bool,
     /// Without outcome, in order.
-    pub(super) outbox: VecDeque<(Counter, SubmitRequest)>,
+    pub(super) outbox: VecDeque<Open>,
     /// When the outbox is to be sent again.
     pub(super) resend_at: Option<Instant>,
     backoff: Duration,
@@ -57,10 +70,11 @@ impl Seat {
     pub(super) fn new(
         (number, place): (Conversation, usize),
         (conversation, epoch): (ConversationId, Epoch),
-        last: Counter,
+        (last, trusts): (Counter, bool),
         moulds: Arc<[Mould]>,
     ) -> Self {
         Self {
+            trusts,
             number,
             place,
             conversation,
@@ -114,7 +128,12 @@ impl Seat {
             accepted: false,
             outcome: None,
         });
-        self.outbox.push_back((counter, request));
+        self.outbox.push_back(Open {
+            counter,
+            request,
+            durable: false,
+            early: false,
+        });
         self.next = counter.next();
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         counter
@@ -125,7 +144,25 @@ impl Seat {
         self.submits.get_mut(usize::try_from(index).ok()?)
     }
 
+    fn open(&mut self, counter: Counter) -> Option<&mut Open> {
+        self.outbox.iter_mut().find(|open| open.counter == counter)
+    }
+
+    /// What is to be sent again on another socket, in order.
+    pub(super) fn unknown(&self) -> Vec<(Counter, SubmitRequest)> {
+        let unknown = self
+            .outbox
+            .iter()
+            .filter(|open| !(self.trusts && open.durable));
+        unknown
+            .map(|open| (open.counter, open.request.clone()))
+            .collect()
+    }
+
     pub(super) fn accepted(&mut self, counter: Counter, shared: &Shared) {
+        if let Some(open) = self.open(counter) {
+            open.durable = !open.early;
+        }
         if let Some(submit) = self.submit(counter)
             && !submit.accepted
         {
@@ -136,7 +173,7 @@ impl Seat {
 
     fn told(&mut self, counter: Counter, told: Told, shared: &Shared) {
         let before = self.outbox.len();
-        self.outbox.retain(|(open, _)| *open != counter);
+        self.outbox.retain(|open| open.counter != counter);
         let closed = before - self.outbox.len();
         self.backoff = BACKOFF;
         shared.in_flight.fetch_sub(closed, Ordering::Relaxed);
@@ -158,6 +195,9 @@ impl Seat {
                 self.heard = self.heard.max(sequence.0);
             }
             Outcome::Refused(RefuseReason::CounterGap { .. }) => {
+                if let Some(open) = self.open(counter) {
+                    (open.early, open.durable) = (true, false);
+                }
                 self.resend_in(Duration::from_millis(20));
             }
             Outcome::Refused(reason) => {

@@ -46,7 +46,7 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(hand: &'a mut Hand, link: Link, losses: u64) -> Self {
-        let last = |seat: &seat::Seat| seat.outbox.back().map(|(counter, _)| *counter);
+        let last = |seat: &seat::Seat| seat.outbox.back().map(|open| open.counter);
         let open = hand.seats.iter().map(last).collect();
         Self {
             hand,
@@ -108,8 +108,7 @@ impl<'a> Session<'a> {
 
     async fn send_outbox(&mut self, number: usize) -> Option<()> {
         self.hand.seats[number].resend_at = None;
-        let outbox = self.hand.seats[number].outbox.clone();
-        for (counter, request) in outbox {
+        for (counter, request) in self.hand.seats[number].unknown() {
             let asked = Asked::Submit(number, counter);
             self.send(Ask::Submit(request), asked).await?;
         }
@@ -132,8 +131,8 @@ impl<'a> Session<'a> {
                 ..
             } = &mut *self.hand;
             let counter = seats[number].write(device.mls.id(), dice, shared);
-            let (_, request) = seats[number].outbox.back().expect("just written");
-            let request = Ask::Submit(request.clone());
+            let open = seats[number].outbox.back().expect("just written");
+            let request = Ask::Submit(open.request.clone());
             self.send(request, Asked::Submit(number, counter)).await?;
         }
         Some(())
@@ -285,7 +284,7 @@ impl<'a> Session<'a> {
     fn note_recovery(&mut self) {
         let Some(open) = &self.open else { return };
         let done = self.hand.seats.iter().zip(open).all(|(seat, last)| {
-            let oldest = seat.outbox.front().map(|(counter, _)| *counter);
+            let oldest = seat.outbox.front().map(|open| open.counter);
             let settled = oldest.is_none_or(|oldest| last.is_none_or(|last| oldest > last));
             settled && seat.heard <= seat.cursor
         });
