@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The event log on Kafka.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Brokers to begin with, as `host:port`, separated by commas.
     pub brokers: String,

@@ -8,7 +8,6 @@ use crate::{Config, Error, Trouble, config::listed, error::with_causes};
 
 pub(super) async fn log(config: &Config) -> Result<KafkaEventLog, Error> {
     let section = &config.kafka;
-    let millis = |duration: xchat_runtime::config::HumanDuration| duration.as_millis();
     let options = Options {
         brokers: listed(&section.brokers).collect::<Vec<_>>().join(","),
         topic: section.topic.clone(),
@@ -16,8 +15,8 @@ pub(super) async fn log(config: &Config) -> Result<KafkaEventLog, Error> {
         partitions: config.event_log.partitions,
         replication: u32::from(section.replication),
         min_in_sync: u32::from(section.min_in_sync),
-        retention_ms: millis(section.retention),
-        session_ms: u32::try_from(millis(section.session)).unwrap_or(u32::MAX),
+        retention_ms: section.retention.as_millis(),
+        session_ms: u32::try_from(section.session.as_millis()).unwrap_or(u32::MAX),
         properties: match &section.properties_file {
             Some(path) => properties(path)?,
             None => BTreeMap::new(),

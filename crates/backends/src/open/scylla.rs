@@ -33,13 +33,10 @@ pub(super) async fn directory(
 
 pub(super) async fn migrate(config: &Config, holder: String) -> Result<Vec<&'static str>, Error> {
     let section = &config.scylla;
-    let applied = async {
-        let migrator = Migrator::connect(options(section)?, holder).await;
-        let migrator = migrator.map_err(|error| refused(section, &error))?;
-        let applied = migrator.run(section.replicas).await;
-        applied.map_err(|error| refused(section, &error))
-    };
-    Ok(applied.await?.names)
+    let migrator = Migrator::connect(options(section)?, holder).await;
+    let migrator = migrator.map_err(|error| refused(section, &error))?;
+    let applied = migrator.run(section.replicas).await;
+    Ok(applied.map_err(|error| refused(section, &error))?.names)
 }
 
 fn options(section: &Scylla) -> Result<ScyllaOptions, Error> {
