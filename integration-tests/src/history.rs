@@ -43,7 +43,8 @@ pub struct Submit {
     pub content: Hash,
     /// The server has answered ACCEPTED at least once.
     pub accepted: bool,
-    pub outcome: Option<Told>,
+    /// What it was told of it, each once: one in all (I17).
+    pub outcomes: Vec<Told>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +95,7 @@ pub struct Cursor {
     pub head: u64,
 }
 
-/// A broken promise (`promises.md` of the design: I1 to I4, I15).
+/// A broken promise (`promises.md` of the design: I1 to I4, I15, I17).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
     /// Accepted, and in no place.
@@ -102,6 +103,13 @@ pub enum Violation {
         device: Device,
         conversation: Conversation,
         counter: u64,
+    },
+    /// Accepted, and none or several outcomes were told.
+    Outcomes {
+        device: Device,
+        conversation: Conversation,
+        counter: u64,
+        told: usize,
     },
     /// In its place, and never seen by a member.
     Undelivered {
@@ -287,34 +295,31 @@ fn check_submits(
     for submit in &diary.submits {
         let (conversation, counter) = (submit.conversation, submit.counter);
         let place = places.get(&(conversation, counter));
-        match (place, &submit.outcome) {
-            (None, Some(Told::Applied(_))) => {
-                found.push(Violation::Lost {
-                    device,
-                    conversation,
-                    counter,
-                });
-            }
-            (None, _) if submit.accepted => {
-                found.push(Violation::Lost {
-                    device,
-                    conversation,
-                    counter,
-                });
-            }
-            (Some(place), Some(Told::Applied(told))) if place != told => {
-                found.push(Violation::Diverged {
-                    conversation,
-                    sequence: *told,
-                });
-            }
-            (Some(place), Some(Told::Refused(_))) => {
-                found.push(Violation::Diverged {
-                    conversation,
-                    sequence: *place,
-                });
-            }
-            (Some(_) | None, _) => {}
+        let applied = |told: &Told| matches!(told, Told::Applied(_));
+        if place.is_none() && (submit.accepted || submit.outcomes.iter().any(applied)) {
+            found.push(Violation::Lost {
+                device,
+                conversation,
+                counter,
+            });
+        } else if submit.outcomes.len() > 1 || (submit.accepted && submit.outcomes.is_empty()) {
+            found.push(Violation::Outcomes {
+                device,
+                conversation,
+                counter,
+                told: submit.outcomes.len(),
+            });
+        }
+        for told in &submit.outcomes {
+            let sequence = match (place, told) {
+                (Some(place), Told::Applied(told)) if place != told => *told,
+                (Some(place), Told::Refused(_)) => *place,
+                (Some(_) | None, _) => continue,
+            };
+            found.push(Violation::Diverged {
+                conversation,
+                sequence,
+            });
         }
     }
 }

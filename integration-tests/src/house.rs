@@ -1,6 +1,7 @@
 //! Server processes of one installation: started, killed, started again on the same data.
 
 mod fleet;
+mod one;
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -35,6 +36,8 @@ struct Process {
     name: String,
     roles: Vec<&'static str>,
     settings: Vec<(String, String)>,
+    /// While it runs.
+    child: Option<Child>,
 }
 
 impl Process {
@@ -43,6 +46,7 @@ impl Process {
             name: name.to_owned(),
             roles: roles.to_vec(),
             settings: Vec::new(),
+            child: None,
         }
     }
 
@@ -59,8 +63,7 @@ const READY: Duration = Duration::from_mins(1);
 pub struct House {
     program: PathBuf,
     settings: Vec<(String, String)>,
-    plan: Vec<Process>,
-    processes: Vec<Child>,
+    processes: Vec<Process>,
     folder: TempDir,
     /// `host:port` of each public listener.
     public: Vec<String>,
@@ -86,24 +89,23 @@ impl House {
         .iter()
         .map(own)
         .collect();
-        let mut plan = match shape {
+        let mut processes = match shape {
             Shape::OneProcess => vec![Process::new("all", &[])],
             Shape::FourProcesses => four_processes(&mut settings),
             Shape::Fleet => fleet::plan(folder.path(), &mut settings),
         };
         settings.extend(extra.iter().map(own));
-        let public = listen(&mut plan);
+        let public = listen(&mut processes);
         let mut house = Self {
             program: program.into(),
             settings,
-            plan,
-            processes: Vec::new(),
+            processes,
             folder,
             public,
             asked: AtomicUsize::new(0),
         };
         if shape == Shape::Fleet {
-            house.migrate();
+            house.migrate("presence");
         }
         house.start_again();
         house
@@ -122,25 +124,39 @@ impl House {
         self.public.first().expect("a gateway")
     }
 
+    /// `host:port` of each public listener.
+    pub fn gateways(&self) -> &[String] {
+        &self.public
+    }
+
     /// Data of the server and its logs.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     pub fn pids(&self) -> Vec<u32> {
-        self.processes.iter().map(Child::id).collect()
+        let running = self.processes.iter();
+        running
+            .filter_map(|process| process.child.as_ref().map(Child::id))
+            .collect()
     }
 
     /// Starts all processes and waits until each says that it is ready.
     pub fn start_again(&mut self) {
+        let all: Vec<usize> = (0..self.processes.len()).collect();
+        self.launch(&all);
+    }
+
+    fn launch(&mut self, which: &[usize]) {
         let mut started = Vec::new();
-        for process in &self.plan {
-            let (child, ready) = self.spawn(process);
-            self.processes.push(child);
-            started.push((&process.name, ready));
+        for index in which {
+            let (child, ready) = self.spawn(&self.processes[*index]);
+            self.processes[*index].child = Some(child);
+            started.push((*index, ready));
         }
-        for (name, ready) in started {
+        for (index, ready) in started {
             let said = ready.recv_timeout(READY);
+            let name = &self.processes[index].name;
             assert!(
                 said.is_ok(),
                 "{name} did not become ready:\n{}",
@@ -186,29 +202,41 @@ impl House {
         command
     }
 
-    /// Makes the tables that a fleet's stores need.
-    fn migrate(&self) {
-        let any = self.plan.first().expect("a process");
-        let status = self.command(any).args(["schema", "migrate"]).status();
+    /// Makes the tables that the stores of a process need, where those are engines.
+    pub fn migrate(&self, name: &str) {
+        let process = &self.processes[self.index(name)];
+        let status = self.command(process).args(["schema", "migrate"]).status();
         assert!(status.expect("the program").success(), "{}", self.logs());
+    }
+
+    /// A setting that all processes share.
+    pub fn setting(&self, key: &str) -> &str {
+        let mut settings = self.settings.iter().rev();
+        let found = settings.find(|(known, _)| known == key);
+        &found.unwrap_or_else(|| panic!("{key} is not set")).1
+    }
+
+    /// Sets something for one process, from its next start on.
+    pub fn change(&mut self, name: &str, key: &str, value: &str) {
+        let index = self.index(name);
+        self.processes[index].set(key, value);
     }
 
     /// `kill -9` of every process.
     pub fn kill(&mut self) {
-        for mut process in self.processes.drain(..) {
-            let _ = process.kill();
-            let _ = process.wait();
+        for process in &mut self.processes {
+            process.kill();
         }
     }
 
     /// SIGTERM, and waits; fails unless each process ends well.
     pub fn stop(&mut self) {
         // The edge first, as an orchestrator drains it.
-        for mut process in self.processes.drain(..).rev() {
-            let term = Command::new("kill").arg(process.id().to_string()).status();
-            assert!(term.expect("kill").success());
-            let status = process.wait().expect("a child");
-            assert!(status.success(), "a process ended with {status}");
+        for process in self.processes.iter_mut().rev() {
+            process.signal("TERM");
+            let mut child = process.child.take().expect("it runs");
+            let status = child.wait().expect("a child");
+            assert!(status.success(), "{} ended with {status}", process.name);
         }
     }
 

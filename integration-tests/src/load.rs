@@ -3,8 +3,9 @@
 //! Arrivals are Poisson and do not wait for answers. A device that loses its socket connects again,
 //! resumes, and sends what has no outcome again, in order, under the same counters. Everything is
 //! written down for [`crate::history`]. Every second device takes ACCEPTED at its word and does not
-//! send such a record again: else an acknowledgement that came too early would be mended unseen. A device learns what it has missed only by what the server
-//! tells it (pushes, marks, outcomes), as a real client does.
+//! send such a record again: else an acknowledgement that came too early would be mended unseen. A
+//! device learns what it has missed only by what the server tells it (pushes, marks, outcomes), as a
+//! real client does.
 
 mod crew;
 mod dice;
@@ -43,15 +44,12 @@ pub struct Plan {
 /// What all devices and their driver look at.
 #[derive(Debug)]
 struct Shared {
-    server: String,
+    /// `host:port` of each gateway.
+    servers: Vec<String>,
     devices: Vec<DeviceId>,
     /// Submitted and without outcome.
     in_flight: AtomicUsize,
     accepted: AtomicU64,
-    /// How often the server was lost.
-    losses: AtomicU64,
-    /// Of each device: the loss after which it was last in sync again.
-    recovered: Vec<AtomicU64>,
     seats: Vec<Place>,
     /// Why requests were refused, and how often.
     refusals: Mutex<BTreeMap<&'static str, usize>>,
@@ -75,6 +73,10 @@ struct Place {
     applied: AtomicU64,
     /// The highest acknowledgement that was answered.
     acked: AtomicU64,
+    /// The last counter that was handed in.
+    written: AtomicU64,
+    /// The lowest counter without outcome; one above the last where all have theirs.
+    unsettled: AtomicU64,
 }
 
 /// How far a device has come in a conversation.
@@ -97,22 +99,22 @@ pub struct Load {
 
 impl Load {
     /// Signs everybody up, founds the conversations, and lets them begin.
-    pub async fn start(server: &str, plan: Plan) -> Self {
-        let crew = crew::gather(server, plan).await;
+    pub async fn start(servers: &[String], plan: Plan) -> Self {
+        let crew = crew::gather(&servers[0], plan).await;
         let (phase, seen) = watch::channel(Phase::Loading(0));
         let place = |(device, conversation)| Place {
             device,
             conversation,
             applied: AtomicU64::new(crew::AFTER),
             acked: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            unsettled: AtomicU64::new(u64::MAX),
         };
         let shared = Arc::new(Shared {
-            server: server.to_owned(),
+            servers: servers.to_vec(),
             devices: crew.devices.iter().map(|device| device.mls.id()).collect(),
             in_flight: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
-            losses: AtomicU64::new(0),
-            recovered: crew.devices.iter().map(|_| AtomicU64::new(0)).collect(),
             refusals: Mutex::default(),
             seats: crew.places().into_iter().map(place).collect(),
             phase: seen,
@@ -171,19 +173,36 @@ impl Load {
         });
     }
 
-    /// To be said when the server is gone and before it is there again.
-    pub fn server_was_lost(&self) {
-        self.shared.losses.fetch_add(1, Ordering::AcqRel);
+    /// Waits until what was handed in before has its outcomes, and all members have come as far as
+    /// any of them then was.
+    pub async fn caught_up(&self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        let counter = |counter: &AtomicU64| counter.load(Ordering::Acquire);
+        let places = &self.shared.seats;
+        let before: Vec<u64> = places.iter().map(|place| counter(&place.written)).collect();
+        let has_outcomes = || {
+            let mut places = places.iter().zip(&before);
+            places.all(|(place, last)| counter(&place.unsettled) > *last)
+        };
+        if !watched(has_outcomes, patience).await {
+            return false;
+        }
+        let ends = self.ends();
+        let is_there = || {
+            let mut places = places.iter();
+            places.all(|place| counter(&place.applied) >= ends[&place.conversation])
+        };
+        watched(is_there, end.saturating_duration_since(Instant::now())).await
     }
 
-    /// Waits until every device has its outcomes of before the last loss and has caught up.
-    pub async fn recovered(&self, patience: Duration) -> bool {
-        let losses = self.shared.losses.load(Ordering::Acquire);
-        let all = || {
-            let mut devices = self.shared.recovered.iter();
-            devices.all(|recovered| recovered.load(Ordering::Acquire) >= losses)
-        };
-        watched(all, patience).await
+    /// How far the first member of each conversation is.
+    fn ends(&self) -> BTreeMap<Conversation, u64> {
+        let mut ends: BTreeMap<Conversation, u64> = BTreeMap::new();
+        for place in self.progress() {
+            let end = ends.entry(place.conversation).or_default();
+            *end = place.applied.max(*end);
+        }
+        ends
     }
 
     /// Ends the load; waits until nothing is in flight and all members of a conversation have come
@@ -191,14 +210,9 @@ impl Load {
     pub async fn settled(&self, patience: Duration) -> bool {
         self.phase.send_replace(Phase::Draining);
         let all = || {
-            let mut ends: BTreeMap<Conversation, u64> = BTreeMap::new();
-            let progress = self.progress();
-            for place in &progress {
-                let end = ends.entry(place.conversation).or_default();
-                *end = place.applied.max(*end);
-            }
+            let ends = self.ends();
             let behind = |place: &Progress| place.applied < ends[&place.conversation];
-            self.in_flight() == 0 && !progress.iter().any(behind)
+            self.in_flight() == 0 && !self.progress().iter().any(behind)
         };
         watched(all, patience).await
     }

@@ -38,7 +38,7 @@ fn right() -> History {
             counter: record.counter,
             content: record.content,
             accepted: true,
-            outcome: Some(Told::Applied(record.sequence)),
+            outcomes: vec![Told::Applied(record.sequence)],
         };
         let received = |record: &Record| Received {
             conversation: ROOM,
@@ -88,7 +88,7 @@ fn an_accepted_record_without_a_place_is_lost() {
     let found = found(|history| {
         let submit = Submit {
             counter: 8,
-            outcome: None,
+            outcomes: Vec::new(),
             ..history.diaries[1].submits[4].clone()
         };
         history.diaries[1].submits.push(submit);
@@ -106,7 +106,7 @@ fn a_record_whose_acceptance_is_unknown_may_be_there_or_not() {
     let found = found(|history| {
         history.diaries[1].submits[4].accepted = false;
         let mut submit = history.diaries[1].submits[4].clone();
-        (submit.counter, submit.outcome) = (8, None);
+        (submit.counter, submit.outcomes) = (8, Vec::new());
         history.diaries[1].submits.push(submit);
     });
     assert_eq!(found, []);
@@ -201,8 +201,8 @@ fn a_senders_records_in_another_order_are_found_though_all_see_the_same() {
             for (received, record) in diary.received.iter_mut().zip(&records) {
                 (received.record, received.read) = (*record, record.content);
             }
-            diary.submits[1].outcome = None;
-            diary.submits[2].outcome = None;
+            diary.submits[1].outcomes.clear();
+            diary.submits[2].outcomes.clear();
         }
     });
     let reordered = Violation::Reordered {
@@ -260,7 +260,7 @@ fn two_devices_with_other_head_hashes_have_diverged() {
 
 #[test]
 fn a_sender_that_was_told_another_place_has_diverged() {
-    let found = found(|history| history.diaries[0].submits[1].outcome = Some(Told::Applied(9)));
+    let found = found(|history| history.diaries[0].submits[1].outcomes = vec![Told::Applied(9)]);
     assert_eq!(
         found,
         [Violation::Diverged {
@@ -271,9 +271,24 @@ fn a_sender_that_was_told_another_place_has_diverged() {
 }
 
 #[test]
+fn an_accepted_record_has_exactly_one_outcome() {
+    let refused = Told::Refused("too_late".to_owned());
+    for (told, outcomes) in [(0, vec![]), (2, vec![Told::Applied(8), refused])] {
+        let found = found(|history| history.diaries[0].submits[1].outcomes = outcomes);
+        let wrong = Violation::Outcomes {
+            device: 0,
+            conversation: ROOM,
+            counter: 4,
+            told,
+        };
+        assert!(found.contains(&wrong), "{found:?}");
+    }
+}
+
+#[test]
 fn a_refusal_of_a_record_that_has_a_place_is_found() {
     let refused = Told::Refused("counter_gap".to_owned());
-    let found = found(|history| history.diaries[0].submits[1].outcome = Some(refused));
+    let found = found(|history| history.diaries[0].submits[1].outcomes = vec![refused]);
     assert_eq!(
         found,
         [Violation::Diverged {
@@ -353,7 +368,7 @@ fn of_filtered_records_only_the_order_is_asked() {
                 received.record.sequence *= 2;
             }
             for submit in &mut diary.submits {
-                submit.outcome = None;
+                (submit.accepted, submit.outcomes) = (false, Vec::new());
             }
         }
     });

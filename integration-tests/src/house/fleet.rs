@@ -44,9 +44,8 @@ pub(super) fn plan(folder: &Path, settings: &mut Vec<(String, String)>) -> Vec<P
 }
 
 fn engines(folder: &Path, settings: &mut Vec<(String, String)>) {
-    #[allow(clippy::disallowed_methods, reason = "the stack tells tests so")]
     let engine = |name: &str| {
-        env::var(name).unwrap_or_else(|_| {
+        env_of(name).unwrap_or_else(|| {
             panic!("a fleet needs {name}: make stack-up, then infra/stack/stack.sh env")
         })
     };
@@ -63,6 +62,10 @@ fn engines(folder: &Path, settings: &mut Vec<(String, String)>) {
     let own = folder.file_name().expect("a name").to_string_lossy();
     let own: String = own.chars().filter(char::is_ascii_alphanumeric).collect();
     let own = format!("t{}{}", process::id(), own.to_lowercase());
+    // The cluster, if that is what the stack runs.
+    let cluster = env_of("XCHAT_TEST_REDIS_CLUSTER");
+    let is_cluster = cluster.is_some().to_string();
+    let redis = cluster.unwrap_or_else(|| engine("XCHAT_TEST_REDIS"));
     for (key, value) in [
         ("event_log__kind", "kafka"),
         ("event_log__partitions", "8"),
@@ -77,11 +80,17 @@ fn engines(folder: &Path, settings: &mut Vec<(String, String)>) {
         ("scylla__nodes", &scylla),
         ("scylla__keyspace", &own),
         ("scylla__replicas", copies(&scylla)),
-        ("redis__urls", &engine("XCHAT_TEST_REDIS")),
+        ("redis__urls", &redis),
+        ("redis__cluster", &is_cluster),
         ("redis__prefix", &own),
     ] {
         settings.push((format!("backends__{key}"), value.to_owned()));
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the stack tells tests so")]
+fn env_of(name: &str) -> Option<String> {
+    env::var(name).ok()
 }
 
 type Authority = CertifiedIssuer<'static, KeyPair>;

@@ -68,15 +68,15 @@ impl Hand {
     }
 
     pub(super) async fn run(mut self) -> Self {
+        // Another gateway each time, where there are several.
+        let gateways = self.shared.servers.clone();
+        let mut gateways = gateways.iter().cycle().skip(self.number);
         while self.phase() != Phase::Over {
-            let losses = self
-                .shared
-                .losses
-                .load(std::sync::atomic::Ordering::Acquire);
-            let opened = Link::try_open(&self.shared.server, &mut self.device);
+            let gateway = gateways.next().expect("a gateway");
+            let opened = Link::try_open(gateway, &mut self.device);
             match timeout(LONGEST_OPENING, opened).await.ok().flatten() {
                 Some((link, resumed)) => {
-                    Session::new(&mut self, link, losses).serve(resumed).await;
+                    Session::new(&mut self, link).serve(resumed).await;
                 }
                 None => tokio::time::sleep(PAUSE).await,
             }
@@ -123,7 +123,7 @@ impl Hand {
         };
         let seat = self.seats.iter().find(|seat| seat.number == conversation);
         let id = convert::id_bytes(&seat.expect("a member").conversation);
-        let mut link = Link::open(&self.shared.server, &self.device, false).await;
+        let mut link = Link::open(&self.shared.servers[0], &self.device, false).await;
         let mut after = held.after;
         loop {
             let pull = PullRequest {

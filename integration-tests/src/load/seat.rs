@@ -126,7 +126,7 @@ impl Seat {
             counter: counter.0,
             content: hash(&request.digest),
             accepted: false,
-            outcome: None,
+            outcomes: Vec::new(),
         });
         self.outbox.push_back(Open {
             counter,
@@ -136,6 +136,7 @@ impl Seat {
         });
         self.next = counter.next();
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.show(shared);
         counter
     }
 
@@ -177,9 +178,20 @@ impl Seat {
         let closed = before - self.outbox.len();
         self.backoff = BACKOFF;
         shared.in_flight.fetch_sub(closed, Ordering::Relaxed);
-        if let Some(submit) = self.submit(counter) {
-            submit.outcome.get_or_insert(told);
+        if let Some(submit) = self.submit(counter)
+            && !submit.outcomes.contains(&told)
+        {
+            submit.outcomes.push(told);
         }
+        self.show(shared);
+    }
+
+    /// Lets the driver see how far this is.
+    fn show(&self, shared: &Shared) {
+        let place = &shared.seats[self.place];
+        let oldest = self.outbox.front().map_or(self.next, |open| open.counter);
+        place.unsettled.store(oldest.0, Ordering::Release);
+        place.written.store(self.next.0 - 1, Ordering::Release);
     }
 
     /// An outcome that came by itself. An applied record is not done before its stub is there.

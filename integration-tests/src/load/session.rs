@@ -1,6 +1,6 @@
 //! A device on one socket, until that ends.
 
-use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 use xchat_proto::{
@@ -38,16 +38,10 @@ pub(super) struct Session<'a> {
     /// Next page of marks.
     marks_after: Option<bytes::Bytes>,
     marks_open: bool,
-    /// How often the server had been lost when this began, and what was open then: the last
-    /// counter of each seat.
-    losses: u64,
-    open: Option<Vec<Option<Counter>>>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(hand: &'a mut Hand, link: Link, losses: u64) -> Self {
-        let last = |seat: &seat::Seat| seat.outbox.back().map(|open| open.counter);
-        let open = hand.seats.iter().map(last).collect();
+    pub(super) fn new(hand: &'a mut Hand, link: Link) -> Self {
         Self {
             hand,
             link,
@@ -55,8 +49,6 @@ impl<'a> Session<'a> {
             resync: false,
             marks_after: None,
             marks_open: false,
-            losses,
-            open: Some(open),
         }
     }
 
@@ -77,7 +69,6 @@ impl<'a> Session<'a> {
             self.send_due().await?;
             self.ask_for_missing().await?;
             self.acknowledge().await?;
-            self.note_recovery();
             let wake = self.wake();
             tokio::select! {
                 frame = self.link.next() => self.frame(frame?),
@@ -277,21 +268,5 @@ impl<'a> Session<'a> {
         }
         self.marks_after = (!next.is_empty()).then_some(next);
         self.marks_open = false;
-    }
-
-    /// In sync again: what was open when the socket came up has its outcome, and nothing that the
-    /// server has spoken of is missing.
-    fn note_recovery(&mut self) {
-        let Some(open) = &self.open else { return };
-        let done = self.hand.seats.iter().zip(open).all(|(seat, last)| {
-            let oldest = seat.outbox.front().map(|open| open.counter);
-            let settled = oldest.is_none_or(|oldest| last.is_none_or(|last| oldest > last));
-            settled && seat.heard <= seat.cursor
-        });
-        if done {
-            let slot = &self.hand.shared.recovered[self.hand.number()];
-            slot.fetch_max(self.losses, Ordering::AcqRel);
-            self.open = None;
-        }
     }
 }

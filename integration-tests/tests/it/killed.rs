@@ -53,7 +53,7 @@ async fn run(course: &Course) -> Report {
         rate: 250.0,
         seed: course.seed,
     };
-    let load = Load::start(house.public(), plan).await;
+    let load = Load::start(house.gateways(), plan).await;
     let mut dice = Dice::new(course.seed);
     let mut report = Report {
         kills: 0,
@@ -70,7 +70,6 @@ async fn run(course: &Course) -> Report {
         tokio::time::sleep(up).await;
         let in_flight = crowded(&load, &mut dice).await;
         house.kill();
-        load.server_was_lost();
         report.kills += 1;
         report.least_in_flight = report.least_in_flight.min(in_flight);
         let (windows, found) = stores::look(&house.folder().join("data"), &load).await;
@@ -78,7 +77,7 @@ async fn run(course: &Course) -> Report {
         cursors.extend(found);
         house.start_again();
         let healed = Instant::now();
-        let recovered = load.recovered(PATIENCE).await;
+        let recovered = load.caught_up(PATIENCE).await;
         report.recoveries.push(healed.elapsed());
         if !recovered {
             // What the checker finds says more than that somebody waits.

@@ -8,10 +8,15 @@
     reason = "test code"
 )]
 
+mod aborted;
+mod ambient;
 mod canary;
 mod chat;
 mod copies;
 mod edge;
+#[cfg(feature = "fleet")]
+mod faults;
+mod full;
 mod killed;
 mod restarts;
 

@@ -3,10 +3,12 @@
 use std::{path::Path, process::Command, sync::Arc};
 
 use xchat_adapter_embedded::{EmbeddedEventLog, EmbeddedMessageStore, LogOptions};
-use xchat_integration_tests::{history::Cursor, load::Load, raw};
-use xchat_ports::{Clock, EventLog as _, MessageStore as _, Rng, event_log::Entry};
+use xchat_integration_tests::{history::Cursor, load::Load};
+use xchat_ports::{Clock, EventLog as _, MessageStore as _, event_log::Entry};
 use xchat_proto::{Message as _, events::HeadRow};
-use xchat_types::{ConversationId, DeviceId, Millis, Offset, PartitionId, Sequence};
+use xchat_types::{ConversationId, DeviceId, Offset, PartitionId, Sequence};
+
+use crate::ambient::Ambient;
 
 const PARTITIONS: u32 = 256;
 pub(super) const SEGMENT_BYTES: u32 = 4 * 1_024 * 1_024;
@@ -43,28 +45,6 @@ impl Windows {
             self.pushed_not_acked,
         ];
         all.into_iter().min().unwrap()
-    }
-}
-
-#[derive(Debug)]
-struct Ambient;
-
-impl Clock for Ambient {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the machine's clock, as the server has it"
-    )]
-    fn now(&self) -> Millis {
-        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        Millis(u64::try_from(since.as_millis()).unwrap())
-    }
-}
-
-impl Rng for Ambient {
-    fn fill(&self, buffer: &mut [u8]) {
-        for byte in buffer {
-            [*byte] = raw::random::<1>();
-        }
     }
 }
 

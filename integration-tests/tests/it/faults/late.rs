@@ -1,0 +1,64 @@
+//! A worker that stands still while its partitions stay with it: the lag guard speaks before the
+//! log could let anything go, and nothing that was accepted is lost.
+
+use std::time::{Duration, Instant};
+
+use xchat_integration_tests::{
+    House, Shape, history,
+    load::{Load, Plan},
+};
+
+use super::PATIENCE;
+use crate::SERVER;
+
+const PLAN: Plan = Plan {
+    devices: 8,
+    conversations: 8,
+    rate: 40.0,
+    seed: 5,
+};
+/// `fanout.lag_limit`, which in production is at most a quarter of the log's retention.
+const LIMIT: Duration = Duration::from_secs(15);
+const REFUSED: &str = "REASON_LOG_LAG";
+
+fn refusals(load: &Load) -> usize {
+    load.refusals().get(REFUSED).copied().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs three nodes of each engine: make test-faults"]
+async fn a_worker_that_stands_still_makes_the_guard_refuse_and_loses_nothing() {
+    let limit = format!("{}s", LIMIT.as_secs());
+    let settings = [
+        ("log__filter", "info"),
+        ("fanout__lag_limit", limit.as_str()),
+        ("fanout__lag_interval", "1s"),
+        // Its partitions stay with the worker that stands still.
+        ("backends__kafka__session", "10m"),
+    ];
+    let mut house = House::with(SERVER, Shape::Fleet, &settings);
+    let load = Load::start(house.gateways(), PLAN).await;
+    assert!(load.caught_up(PATIENCE).await, "the load runs");
+    assert_eq!(refusals(&load), 0, "nothing is late yet");
+
+    house.pause("fanout-1");
+    let stood = Instant::now();
+    while refusals(&load) == 0 {
+        assert!(stood.elapsed() < PATIENCE, "the guard says nothing");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(stood.elapsed() >= LIMIT, "refused before anything was late");
+    tokio::time::sleep(LIMIT).await;
+    let went_on = load.accepted();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(
+        load.accepted() > went_on,
+        "partitions of the other worker take records as before"
+    );
+
+    house.resume("fanout-1");
+    assert!(load.caught_up(PATIENCE).await, "all is folded in the end");
+    assert!(load.settled(PATIENCE).await);
+    let violations = history::check(&load.finish().await);
+    assert_eq!(violations, []);
+}
