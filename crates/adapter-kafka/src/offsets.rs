@@ -59,13 +59,31 @@ impl Offsets {
     }
 
     pub(crate) async fn span(&self, partition: PartitionId) -> PortResult<Span> {
-        let (consumer, topic) = (Arc::clone(&self.consumer), self.topic.clone());
         let id = number(partition)?;
-        let (start, end) = blocking(move || consumer.fetch_watermarks(&topic, id, CALL)).await?;
+        let ask =
+            move |consumer: &BaseConsumer, topic: &str| consumer.fetch_watermarks(topic, id, CALL);
+        let (start, end) = self.of_leaders(ask).await?;
         Ok(Span {
             start: Offset(start.unsigned_abs()),
             end: Offset(end.unsigned_abs()),
         })
+    }
+
+    /// Asks the partitions' leaders; once more after a look at who they are now. By itself
+    /// librdkafka (2.12) keeps asking for a leader that is no broker any more, until what it knows
+    /// of the topic is a quarter of an hour old.
+    async fn of_leaders<T: Send + 'static>(
+        &self,
+        ask: impl Fn(&BaseConsumer, &str) -> KafkaResult<T> + Send + 'static,
+    ) -> PortResult<T> {
+        let (consumer, topic) = (Arc::clone(&self.consumer), self.topic.clone());
+        blocking(move || {
+            ask(&consumer, &topic).or_else(|_| {
+                consumer.fetch_metadata(Some(&topic), CALL)?;
+                ask(&consumer, &topic)
+            })
+        })
+        .await
     }
 
     pub(crate) async fn commit(&self, positions: &[(PartitionId, Offset)]) -> PortResult<()> {
@@ -115,8 +133,9 @@ impl Offsets {
             return Ok(());
         }
         let times = self.list(due.iter().map(|(id, _)| (*id, before.0)))?;
-        let consumer = Arc::clone(&self.consumer);
-        let young = blocking(move || consumer.offsets_for_times(times, CALL)).await?;
+        let ask =
+            move |consumer: &BaseConsumer, _: &str| consumer.offsets_for_times(times.clone(), CALL);
+        let young = self.of_leaders(ask).await?;
         let mut list = TopicPartitionList::new();
         for (id, below) in &due {
             let end = match self.first_young(&young, *id)? {

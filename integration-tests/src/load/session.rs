@@ -27,7 +27,8 @@ enum Asked {
 
 /// After an error that says: later.
 const LATER: Duration = Duration::from_millis(100);
-const IDLE: Duration = Duration::from_secs(20);
+/// Then a device leaves by itself and comes again, where there are several gateways to another.
+const STAY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
 
 #[derive(Debug)]
 pub(super) struct Session<'a> {
@@ -38,11 +39,14 @@ pub(super) struct Session<'a> {
     /// Next page of marks.
     marks_after: Option<bytes::Bytes>,
     marks_open: bool,
+    until: Instant,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(hand: &'a mut Hand, link: Link) -> Self {
+        let until = Instant::now() + hand.dice.between(STAY.0, STAY.1);
         Self {
+            until,
             hand,
             link,
             asked: HashMap::new(),
@@ -52,7 +56,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// `None` once the socket is closed.
+    /// `None` once the socket is closed, `Some` when the device leaves.
     pub(super) async fn serve(mut self, resumed: ResumeResponse) -> Option<()> {
         for seat in &mut self.hand.seats {
             seat.reconnect();
@@ -62,7 +66,7 @@ impl<'a> Session<'a> {
             self.send_outbox(seat).await?;
         }
         let mut phase = self.hand.shared.phase.clone();
-        while self.hand.phase() != Phase::Over {
+        while self.hand.phase() != Phase::Over && Instant::now() < self.until {
             while let Some(push) = self.link.pushes.pop_front() {
                 self.hear(0, push);
             }
@@ -87,8 +91,8 @@ impl<'a> Session<'a> {
         let arrival = loading.then_some(self.hand.next_arrival);
         let seats = self.hand.seats.iter();
         let timers = seats.flat_map(|seat| [seat.resend_at, seat.pull_after]);
-        let all = timers.chain([arrival]).flatten();
-        all.min().unwrap_or_else(|| Instant::now() + IDLE)
+        let all = timers.chain([arrival, Some(self.until)]).flatten();
+        all.min().unwrap_or(self.until)
     }
 
     async fn send(&mut self, body: Ask, asked: Asked) -> Option<()> {

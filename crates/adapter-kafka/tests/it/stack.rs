@@ -102,6 +102,11 @@ async fn each_of_three_brokers_killed_in_turn_loses_and_reorders_nothing() {
         let outcomes = history.write(&log, 15 * SECOND).await;
         eprintln!("without {node}: {outcomes:?}");
         assert!(outcomes.accepted > 0, "{outcomes:?}");
+        // The lag guard must see on, or it would refuse everything after two minutes.
+        for partition in (0..log.partitions()).map(PartitionId) {
+            let span = in_time(log.span(partition)).await;
+            assert!(span.is_ok(), "without {node}: {span:?}");
+        }
         stack(&path, &["start", node]);
     }
     history.check(&log).await;

@@ -36,7 +36,7 @@ async fn a_worker_that_stands_still_makes_the_guard_refuse_and_loses_nothing() {
         // Its partitions stay with the worker that stands still.
         ("backends__kafka__session", "10m"),
     ];
-    let mut house = House::with(SERVER, Shape::Fleet, &settings);
+    let house = House::with(SERVER, Shape::Fleet, &settings);
     let load = Load::start(house.gateways(), PLAN).await;
     assert!(load.caught_up(PATIENCE).await, "the load runs");
     assert_eq!(refusals(&load), 0, "nothing is late yet");
