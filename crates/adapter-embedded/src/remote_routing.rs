@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use tonic::{Code, Status, transport::Channel};
-use xchat_ports::{PortError, PortResult, Routing, routing::Route};
+use xchat_ports::{
+    PortError, PortResult, Routing,
+    routing::{Refreshed, Route},
+};
 use xchat_proto::{
     convert,
     presence::{
@@ -70,8 +73,8 @@ impl Routing for RemoteRouting {
         Ok(answer.map_err(failure)?.into_inner().set)
     }
 
-    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Vec<DeviceId>> {
-        let mut lost = Vec::new();
+    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Refreshed> {
+        let mut found = Refreshed::default();
         for part in routes.chunks(MAX_DEVICES) {
             let request = RefreshRoutesRequest {
                 routes: part.iter().map(message).collect(),
@@ -80,10 +83,13 @@ impl Routing for RemoteRouting {
             let answer = self.client.clone().refresh_routes(request).await;
             let answer = answer.map_err(failure)?.into_inner();
             for bytes in &answer.lost_device_ids {
-                lost.push(device(bytes)?);
+                found.taken.push(device(bytes)?);
+            }
+            for bytes in &answer.restored_device_ids {
+                found.restored.push(device(bytes)?);
             }
         }
-        Ok(lost)
+        Ok(found)
     }
 
     async fn remove(&self, route: &Route) -> PortResult<()> {

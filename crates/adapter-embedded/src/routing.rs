@@ -6,7 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use xchat_ports::{Clock, PortResult, Routing, routing::Route};
+use xchat_ports::{
+    Clock, PortResult, Routing,
+    routing::{Refreshed, Route},
+};
 use xchat_types::{DeviceId, Millis};
 
 /// Clones share one table.
@@ -83,14 +86,20 @@ impl Routing for EmbeddedRouting {
         Ok(self.leases().set(route, now, lease_ms))
     }
 
-    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Vec<DeviceId>> {
+    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Refreshed> {
         let now = self.clock.now();
         let mut leases = self.leases();
-        Ok(routes
-            .iter()
-            .filter(|route| !leases.set(route, now, lease_ms))
-            .map(|route| route.device)
-            .collect())
+        let mut found = Refreshed::default();
+        for route in routes {
+            let held = leases.live(route.device, now);
+            let is_held = held.is_some_and(|lease| lease.connection == route.connection);
+            if !leases.set(route, now, lease_ms) {
+                found.taken.push(route.device);
+            } else if !is_held {
+                found.restored.push(route.device);
+            }
+        }
+        Ok(found)
     }
 
     async fn remove(&self, route: &Route) -> PortResult<()> {

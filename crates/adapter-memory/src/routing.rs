@@ -6,7 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use xchat_ports::{Clock, PortResult, Routing, routing::Route};
+use xchat_ports::{
+    Clock, PortResult, Routing,
+    routing::{Refreshed, Route},
+};
 use xchat_types::{DeviceId, Millis};
 
 use crate::{
@@ -90,22 +93,29 @@ impl Routing for MemoryRouting {
         Ok(set)
     }
 
-    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Vec<DeviceId>> {
+    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Refreshed> {
         let now = self.clock.now();
         let mut state = lock(&self.state);
         let fate = state.dice.fate();
         if fate == Fate::Refused {
             return Err(injected());
         }
-        let lost = routes
-            .iter()
-            .filter(|route| !state.set(route, now, lease_ms))
-            .map(|route| route.device)
-            .collect();
+        let mut found = Refreshed::default();
+        for route in routes {
+            let is_held = state
+                .leases
+                .get(&route.device)
+                .is_some_and(|held| held.ends > now && held.route.connection == route.connection);
+            if !state.set(route, now, lease_ms) {
+                found.taken.push(route.device);
+            } else if !is_held {
+                found.restored.push(route.device);
+            }
+        }
         if fate == Fate::Unknown {
             return Err(injected());
         }
-        Ok(lost)
+        Ok(found)
     }
 
     async fn remove(&self, route: &Route) -> PortResult<()> {

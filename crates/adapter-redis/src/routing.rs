@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use xchat_ports::{PortResult, Routing, routing::Route};
+use xchat_ports::{
+    PortResult, Routing,
+    routing::{Refreshed, Route},
+};
 use xchat_types::DeviceId;
 
 use crate::{
@@ -34,16 +37,21 @@ impl RedisRouting {
         })
     }
 
-    async fn refresh_group(&self, routes: &[&Route], lease: &str) -> PortResult<Vec<DeviceId>> {
+    async fn refresh_group(&self, routes: &[&Route], lease: &str) -> PortResult<Refreshed> {
         let keys: Vec<String> = routes
             .iter()
             .map(|route| key(&self.prefix, &route.device))
             .collect();
         let mut arguments = vec![lease.to_owned()];
         arguments.extend(routes.iter().map(|route| value(route)));
-        let lost: Vec<usize> = self.refresh.call(&self.engine, &keys, &arguments).await?;
+        let (taken, restored): (Vec<usize>, Vec<usize>) =
+            self.refresh.call(&self.engine, &keys, &arguments).await?;
         let device = |at: usize| routes.get(at.checked_sub(1)?).map(|route| route.device);
-        Ok(lost.into_iter().filter_map(device).collect())
+        let devices = |at: Vec<usize>| at.into_iter().filter_map(device).collect();
+        Ok(Refreshed {
+            taken: devices(taken),
+            restored: devices(restored),
+        })
     }
 
     async fn lookup_group(&self, devices: &[DeviceId]) -> PortResult<Vec<Route>> {
@@ -79,11 +87,16 @@ impl Routing for RedisRouting {
         self.set.call(&self.engine, &keys, &arguments).await
     }
 
-    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Vec<DeviceId>> {
+    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Refreshed> {
         let lease = lease(lease_ms);
         let groups = groups(self.engine.is_cluster(), routes, |route| route.device);
         let calls = groups.iter().map(|group| self.refresh_group(group, &lease));
-        Ok(try_join_all(calls).await?.concat())
+        let mut found = Refreshed::default();
+        for group in try_join_all(calls).await? {
+            found.taken.extend(group.taken);
+            found.restored.extend(group.restored);
+        }
+        Ok(found)
     }
 
     async fn remove(&self, route: &Route) -> PortResult<()> {

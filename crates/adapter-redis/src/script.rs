@@ -12,19 +12,20 @@ if held and string.sub(held, 1, 20) > string.sub(ARGV[1], 1, 20) then return 0 e
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1";
 
-/// KEYS: any number. ARGV: lease in ms, then a value a key. The positions, from 1, of the keys
-/// that a higher connection has.
+/// KEYS: any number. ARGV: lease in ms, then a value a key. Two lists of positions, from 1: the
+/// keys that a higher connection has, and those that were not there or a lower one's.
 const REFRESH: &str = "\
-local lost = {}
+local taken, restored = {}, {}
 for at, key in ipairs(KEYS) do
   local held, own = redis.call('GET', key), ARGV[at + 1]
   if held and string.sub(held, 1, 20) > string.sub(own, 1, 20) then
-    lost[#lost + 1] = at
+    taken[#taken + 1] = at
   else
+    if held ~= own then restored[#restored + 1] = at end
     redis.call('SET', key, own, 'PX', ARGV[1])
   end
 end
-return lost";
+return {taken, restored}";
 
 /// KEYS: one. ARGV: value.
 const REMOVE: &str = "\

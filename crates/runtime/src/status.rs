@@ -149,10 +149,9 @@ pub fn failure(status: &Status) -> common::Error {
         tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
             (Reason::Timeout, "The server took too long.", 1_000)
         }
-        tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => {
-            (Reason::TooLarge, "This is too large.", 0)
-        }
-        tonic::Code::Unavailable | tonic::Code::Unknown => {
+        tonic::Code::OutOfRange => (Reason::TooLarge, "This is too large.", 0),
+        // Exhausted is what HTTP/2 makes of a peer that was given too much at once.
+        tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::ResourceExhausted => {
             (Reason::Unavailable, UNAVAILABLE, 1_000)
         }
         tonic::Code::Ok

@@ -2,7 +2,7 @@
 
 use xchat_integration_tests::{House, Person, Shape};
 
-use crate::{SERVER, house};
+use crate::{SERVER, house, house_with};
 
 async fn friends(house: &House) -> (Person, Person) {
     let mut alice = Person::register(&house.server(), "alice").await;
@@ -134,4 +134,18 @@ async fn a_killed_server_and_killed_clients_lose_and_double_nothing_in_flight() 
         .flat_map(|round| (0..40).map(move |n| format!("{round}-{n}")))
         .collect();
     assert_eq!(texts, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_presence_has_forgotten_every_route_who_is_connected_hears_of_what_is_new() {
+    let mut house = house_with(Shape::FourProcesses, &[("gateway__lease", "24s")]);
+    let (alice, mut bob) = friends(&house).await;
+    // The first may come by the look that a device takes a second after it was asked into a
+    // conversation.
+    for text in ["is anybody there?", "and now?"] {
+        house.kill_one("presence");
+        house.start_one("presence");
+        alice.send(&bob, text).await;
+        bob.received(text).await;
+    }
 }

@@ -48,9 +48,10 @@ impl PresenceService for Presence {
     ) -> Result<Response<presence::RefreshRoutesResponse>, Status> {
         let presence::RefreshRoutesRequest { routes, lease_ms } = request.into_inner();
         let routes = many(routes, decode_route).map_err(|error| to_status(&error))?;
-        let lost = usecase::refresh_routes(&*self.routing, self.bounds, &routes, lease_ms).await;
-        answer(lost, |lost| presence::RefreshRoutesResponse {
-            lost_device_ids: lost.iter().map(id_bytes).collect(),
+        let found = usecase::refresh_routes(&*self.routing, self.bounds, &routes, lease_ms).await;
+        answer(found, |found| presence::RefreshRoutesResponse {
+            lost_device_ids: found.taken.iter().map(id_bytes).collect(),
+            restored_device_ids: found.restored.iter().map(id_bytes).collect(),
         })
     }
 

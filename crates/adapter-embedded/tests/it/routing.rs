@@ -88,10 +88,11 @@ impl PresenceService for Presence {
             .into_iter()
             .map(|one| route(Some(one)))
             .collect();
-        let lost = self.0.refresh(&routes?, request.lease_ms).await;
-        let lost = lost.map_err(|error| failure(&error))?;
+        let found = self.0.refresh(&routes?, request.lease_ms).await;
+        let found = found.map_err(|error| failure(&error))?;
         Ok(Response::new(RefreshRoutesResponse {
-            lost_device_ids: lost.iter().map(convert::id_bytes).collect(),
+            lost_device_ids: found.taken.iter().map(convert::id_bytes).collect(),
+            restored_device_ids: found.restored.iter().map(convert::id_bytes).collect(),
         }))
     }
 

@@ -105,8 +105,8 @@ async fn refreshed(routing: &RedisRouting) {
             before.elapsed()
         );
         match answer {
-            Ok(lost) => {
-                assert_eq!(lost, []);
+            Ok(found) => {
+                assert_eq!(found.taken, []);
                 eprintln!("leases go on after {:?}", begun.elapsed());
                 return;
             }

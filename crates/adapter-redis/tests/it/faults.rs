@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use xchat_adapter_redis::RedisRouting;
-use xchat_ports::{PortError, Routing, routing::Route};
+use xchat_ports::{
+    PortError, Routing,
+    routing::{Refreshed, Route},
+};
 use xchat_types::DeviceId;
 
 use crate::server::Server;
@@ -83,7 +86,8 @@ async fn an_engine_that_was_killed_is_unavailable_in_time_and_refreshing_sets_it
     unavailable_in_time(&routing, &route(1)).await;
     server.start_again().await;
     assert_eq!(recovered(&routing, &route(1)).await, []);
-    assert_eq!(routing.refresh(&[route(1)], LEASE_MS).await.unwrap(), []);
+    let found = routing.refresh(&[route(1)], LEASE_MS).await.unwrap();
+    assert_eq!(found.restored, [route(1).device]);
     assert_eq!(recovered(&routing, &route(1)).await, [route(1)]);
 }
 
@@ -105,11 +109,13 @@ async fn refreshing_after_everything_was_flushed_sets_routes_and_scripts_again()
     };
     let routing = server.routing(DEADLINE);
     assert!(routing.set(&route(1), LEASE_MS).await.unwrap());
-    assert_eq!(routing.refresh(&[route(1)], LEASE_MS).await.unwrap(), []);
+    let found = routing.refresh(&[route(1)], LEASE_MS).await.unwrap();
+    assert_eq!(found, Refreshed::default());
     server.command(&["FLUSHALL"]).await;
     server.command(&["SCRIPT", "FLUSH"]).await;
     assert_eq!(routing.lookup(&[route(1).device]).await.unwrap(), []);
-    assert_eq!(routing.refresh(&[route(1)], LEASE_MS).await.unwrap(), []);
+    let found = routing.refresh(&[route(1)], LEASE_MS).await.unwrap();
+    assert_eq!(found.restored, [route(1).device]);
     assert_eq!(
         routing.lookup(&[route(1).device]).await.unwrap(),
         [route(1)]

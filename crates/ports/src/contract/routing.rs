@@ -7,7 +7,10 @@ use tokio::task::JoinSet;
 use xchat_types::DeviceId;
 
 use super::settle::settled;
-use crate::{Routing, routing::Route};
+use crate::{
+    Routing,
+    routing::{Refreshed, Route},
+};
 
 /// Makes routings of an adapter. Every one is empty.
 #[async_trait]
@@ -28,7 +31,7 @@ macro_rules! routing_contract {
             an_ended_lease_gives_way_to_any_connection
             refreshing_prolongs_the_lease
             refreshing_names_the_devices_that_another_connection_took
-            refreshing_sets_a_lease_again_that_ended_and_was_not_taken
+            refreshing_sets_a_lease_again_that_ended_and_says_so
             refreshing_takes_over_from_a_lower_connection
             removing_ends_only_the_own_connection
             a_look_up_finds_those_that_have_a_route
@@ -56,8 +59,22 @@ async fn set(routing: &dyn Routing, route: &Route) -> bool {
     settled(|| routing.set(route, LEASE_MS)).await
 }
 
-async fn refresh(routing: &dyn Routing, routes: &[Route]) -> Vec<DeviceId> {
+async fn refresh(routing: &dyn Routing, routes: &[Route]) -> Refreshed {
     settled(|| routing.refresh(routes, LEASE_MS)).await
+}
+
+fn taken<const N: usize>(taken: [DeviceId; N]) -> Refreshed {
+    Refreshed {
+        taken: taken.to_vec(),
+        ..Refreshed::default()
+    }
+}
+
+fn restored<const N: usize>(restored: [DeviceId; N]) -> Refreshed {
+    Refreshed {
+        restored: restored.to_vec(),
+        ..Refreshed::default()
+    }
 }
 
 async fn find(routing: &dyn Routing, number: u8) -> Option<Route> {
@@ -100,7 +117,8 @@ pub async fn refreshing_prolongs_the_lease(factory: &impl Factory) {
     assert!(set(&*routing, &route(2, 5)).await);
     for _ in 0..3 {
         factory.pass(LEASE_MS * 6 / 10).await;
-        assert_eq!(refresh(&*routing, &[route(1, 5)]).await, []);
+        let found = refresh(&*routing, &[route(1, 5)]).await;
+        assert_eq!(found, Refreshed::default());
     }
     assert_eq!(find(&*routing, 1).await, Some(route(1, 5)));
     assert_eq!(find(&*routing, 2).await, None);
@@ -113,28 +131,43 @@ pub async fn refreshing_names_the_devices_that_another_connection_took(factory: 
     }
     assert!(set(&*routing, &route(2, 6)).await);
     let held = [route(1, 5), route(2, 5), route(3, 5)];
-    assert_eq!(refresh(&*routing, &held).await, [device(2)]);
+    let found = refresh(&*routing, &held).await;
+    assert_eq!(found, taken([device(2)]));
     assert_eq!(find(&*routing, 2).await, Some(route(2, 6)));
 }
 
-pub async fn refreshing_sets_a_lease_again_that_ended_and_was_not_taken(factory: &impl Factory) {
+pub async fn refreshing_sets_a_lease_again_that_ended_and_says_so(factory: &impl Factory) {
     let routing = factory.create().await;
-    assert!(set(&*routing, &route(1, 5)).await);
-    factory.pass(LEASE_MS + 1).await;
     let never_set = route(2, 1);
-    assert_eq!(
-        refresh(&*routing, &[route(1, 5), never_set.clone()]).await,
-        []
-    );
+    let held = [route(1, 5), never_set.clone(), route(3, 5)];
+    assert!(set(&*routing, &route(1, 5)).await);
+    // An answer that is lost takes what it says along: callers then take all for restored.
+    loop {
+        factory.pass(LEASE_MS + 1).await;
+        assert!(set(&*routing, &route(3, 5)).await);
+        if let Ok(found) = routing.refresh(&held, LEASE_MS).await {
+            assert_eq!(found, restored([device(1), device(2)]));
+            break;
+        }
+    }
+    assert_eq!(refresh(&*routing, &held).await, Refreshed::default());
     assert_eq!(find(&*routing, 1).await, Some(route(1, 5)));
     assert_eq!(find(&*routing, 2).await, Some(never_set));
 }
 
 pub async fn refreshing_takes_over_from_a_lower_connection(factory: &impl Factory) {
     let routing = factory.create().await;
-    assert!(set(&*routing, &route(1, 5)).await);
-    assert_eq!(refresh(&*routing, &[route(1, 6)]).await, []);
-    assert_eq!(find(&*routing, 1).await, Some(route(1, 6)));
+    let mut connection = 5;
+    loop {
+        assert!(set(&*routing, &route(1, connection)).await);
+        connection += 1;
+        if let Ok(found) = routing.refresh(&[route(1, connection)], LEASE_MS).await {
+            assert_eq!(found, restored([device(1)]), "nobody found this connection");
+            break;
+        }
+        connection += 1;
+    }
+    assert_eq!(find(&*routing, 1).await, Some(route(1, connection)));
 }
 
 pub async fn removing_ends_only_the_own_connection(factory: &impl Factory) {

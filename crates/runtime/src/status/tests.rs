@@ -52,6 +52,10 @@ fn a_status_that_no_service_made_gets_the_reason_that_fits() {
         ),
         (Status::unknown("h2 protocol error"), Reason::Unavailable),
         (
+            Status::resource_exhausted("h2: enhance your calm"),
+            Reason::Unavailable,
+        ),
+        (
             Status::out_of_range("decoded message too large"),
             Reason::TooLarge,
         ),

@@ -28,10 +28,19 @@ struct State {
     bytes: usize,
     window: Window,
     resync: bool,
-    /// A route leads here: the lease is to be kept.
-    routed: bool,
+    route: Route,
     /// Told why to close; no push is taken any more.
     closing: Option<Reason>,
+}
+
+/// Whether fanout finds this socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    /// The device has not resumed: nothing is to be pushed.
+    Unwanted,
+    /// It should; whether it does is not known. Once it does, a resync makes good what was missed.
+    Unsure,
+    Held,
 }
 
 /// What a socket's task takes out in one turn.
@@ -49,7 +58,7 @@ impl Mailbox {
                 bytes: 0,
                 window: Window::new(window),
                 resync: false,
-                routed: false,
+                route: Route::Unwanted,
                 closing: None,
             }),
             changed: Notify::new(),
@@ -122,16 +131,40 @@ impl Mailbox {
         state.resync |= state.window.unstick();
     }
 
-    /// The device starts again from its marks, and a route leads here.
+    /// The device starts again from its marks; a route is about to be set.
     pub(crate) fn resume(&self) {
         let mut state = self.lock();
         state.window.reset();
         state.resync = false;
-        state.routed = true;
+        state.route = Route::Unsure;
     }
 
-    pub(crate) fn is_routed(&self) -> bool {
-        self.lock().routed
+    /// The route was set before the device's marks are read.
+    pub(crate) fn route_is_set(&self) {
+        self.lock().route = Route::Held;
+    }
+
+    /// Whether the lease is to be kept.
+    pub(crate) fn wants_route(&self) -> bool {
+        self.lock().route != Route::Unwanted
+    }
+
+    /// Nobody knows what became of the lease.
+    pub(crate) fn doubt_route(&self) {
+        let mut state = self.lock();
+        if state.route == Route::Held {
+            state.route = Route::Unsure;
+        }
+    }
+
+    /// The lease is held, from now on if it was `restored`.
+    pub(crate) fn route_is_kept(&self, restored: bool) {
+        let mut state = self.lock();
+        if restored || state.route == Route::Unsure {
+            state.resync = true;
+            self.changed.notify_one();
+        }
+        state.route = Route::Held;
     }
 
     /// Asks the socket's task to say why and to close.
@@ -239,6 +272,27 @@ mod tests {
         let mailbox = Mailbox::new(6_450, 256);
         (1..=80).for_each(|sequence| push(&mailbox, sequence));
         assert_eq!(mailbox.take().frames.len(), 64, "and no resync");
+    }
+
+    #[test]
+    fn a_route_that_was_away_or_in_doubt_is_made_good_by_a_resync() {
+        let mailbox = Mailbox::new(1_000, 10);
+        assert!(!mailbox.wants_route());
+        mailbox.resume();
+        mailbox.route_is_set();
+        mailbox.route_is_kept(false);
+        assert!(mailbox.take().frames.is_empty());
+        mailbox.route_is_kept(true);
+        assert_eq!(mailbox.take().frames, [answer::resync()]);
+        mailbox.doubt_route();
+        mailbox.route_is_kept(false);
+        assert_eq!(mailbox.take().frames, [answer::resync()]);
+        mailbox.route_is_kept(false);
+        assert!(mailbox.take().frames.is_empty());
+        // The route could not be set: the first refresh that can does both.
+        mailbox.resume();
+        mailbox.route_is_kept(false);
+        assert_eq!(mailbox.take().frames, [answer::resync()]);
     }
 
     #[test]

@@ -147,13 +147,20 @@ impl Context {
     async fn resume(&self) -> Answer {
         let edge = &self.edge;
         self.mailbox.resume();
-        let set = edge.leases.set(self.session.device, self.connection).await;
-        if !set.map_err(|status| failure(&status))? {
-            self.mailbox.close(Reason::Replaced);
-            return Err(error(
-                Reason::Replaced,
-                "another connection of this device took over",
-            ));
+        match edge.leases.set(self.session.device, self.connection).await {
+            Ok(true) => self.mailbox.route_is_set(),
+            Ok(false) => {
+                self.mailbox.close(Reason::Replaced);
+                return Err(error(
+                    Reason::Replaced,
+                    "another connection of this device took over",
+                ));
+            }
+            // Routes are hints: without one a device reads and writes, and hears of what is new
+            // once the lease can be refreshed.
+            Err(status) => {
+                tracing::warn!(code = ?status.code(), "a device resumes without a route for now");
+            }
         }
         let first = client::ListMarksRequest::default();
         let request = fanout::FetchWelcomesRequest {

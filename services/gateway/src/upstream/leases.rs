@@ -2,6 +2,7 @@
 //! the end. A socket whose lease was taken over is closed.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use xchat_proto::{
@@ -114,32 +116,42 @@ impl Leases {
     ) {
         let routes = batch
             .iter()
-            .filter(|(_, _, mailbox)| mailbox.is_routed())
+            .filter(|(_, _, mailbox)| mailbox.wants_route())
             .map(|(device, connection, _)| self.route(*device, *connection))
             .collect::<Vec<_>>();
         if routes.is_empty() {
             return;
         }
+        let asked = devices(routes.iter().map(|route| &route.device_id));
         let request = RefreshRoutesRequest {
             routes,
             lease_ms: self.lease_ms(),
         };
-        let lost = match self.presence.clone().refresh_routes(request).await {
-            Ok(reply) => reply.into_inner().lost_device_ids,
+        let found = match self.presence.clone().refresh_routes(request).await {
+            Ok(reply) => reply.into_inner(),
             Err(status) => {
                 tracing::warn!(code = ?status.code(), "leases not refreshed, trying again");
+                for (_, _, mailbox) in batch {
+                    mailbox.doubt_route();
+                }
                 return;
             }
         };
-        let lost: Vec<DeviceId> = lost
-            .iter()
-            .filter_map(|bytes| convert::id(bytes, "lost_device_ids").ok())
-            .collect();
+        let lost = devices(&found.lost_device_ids);
+        let restored = devices(&found.restored_device_ids);
         for (device, connection, mailbox) in batch {
             if lost.contains(device) {
                 mailbox.close(Reason::Replaced);
                 registry.remove(*device, *connection);
+            } else if asked.contains(device) {
+                mailbox.route_is_kept(restored.contains(device));
             }
         }
     }
+}
+
+fn devices<'a>(ids: impl IntoIterator<Item = &'a Bytes>) -> HashSet<DeviceId> {
+    let ids = ids.into_iter();
+    ids.filter_map(|bytes| convert::id(bytes, "device_id").ok())
+        .collect()
 }

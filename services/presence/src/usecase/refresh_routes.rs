@@ -1,18 +1,20 @@
-use xchat_ports::{Routing, routing::Route};
-use xchat_types::DeviceId;
+use xchat_ports::{
+    Routing,
+    routing::{Refreshed, Route},
+};
 
 use crate::{
     Error,
     domain::{Bounds, check_batch, check_route},
 };
 
-/// Prolongs leases; returns the devices that another connection has taken over.
+/// Prolongs leases; says which another connection has taken over, and which had been lost.
 pub(crate) async fn refresh_routes(
     routing: &dyn Routing,
     bounds: Bounds,
     routes: &[Route],
     lease_ms: u64,
-) -> Result<Vec<DeviceId>, Error> {
+) -> Result<Refreshed, Error> {
     check_batch(routes.len())?;
     for route in routes {
         check_route(route)?;
