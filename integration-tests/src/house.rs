@@ -50,6 +50,11 @@ impl Process {
         }
     }
 
+    /// It has a public listener.
+    fn is_edge(&self) -> bool {
+        self.roles.is_empty() || self.roles.contains(&"gateway")
+    }
+
     fn set(&mut self, key: &str, value: impl Into<String>) {
         self.settings.push((key.to_owned(), value.into()));
     }
@@ -143,8 +148,11 @@ impl House {
 
     /// Starts all processes and waits until each says that it is ready.
     pub fn start_again(&mut self) {
-        let all: Vec<usize> = (0..self.processes.len()).collect();
-        self.launch(&all);
+        let is_edge = |index: &usize| self.processes[*index].is_edge();
+        let (edge, inner): (Vec<_>, Vec<_>) = (0..self.processes.len()).partition(is_edge);
+        // Gateways last, so that who comes at once is not told that identity is away.
+        self.launch(&inner);
+        self.launch(&edge);
     }
 
     fn launch(&mut self, which: &[usize]) {
@@ -278,9 +286,7 @@ fn four_processes(settings: &mut Vec<(String, String)>) -> Vec<Process> {
 
 /// Gives each gateway its public port; returns where they are.
 fn listen(plan: &mut [Process]) -> Vec<String> {
-    let is_gateway =
-        |process: &&mut Process| process.roles.is_empty() || process.roles.contains(&"gateway");
-    let gateways = plan.iter_mut().filter(is_gateway);
+    let gateways = plan.iter_mut().filter(|process| process.is_edge());
     gateways
         .zip(free_ports::<2>())
         .map(|(gateway, port)| {

@@ -91,12 +91,30 @@ async fn check(admin: &Admin, config: &Config) -> Result<Vec<WrongSetting>, Open
     if let Some(topic) = metadata.topics().first() {
         wrong.extend(check_layout(topic, config));
     }
-    let specifier = ResourceSpecifier::Topic(&config.topic);
-    for resource in admin.describe_configs([&specifier], &options()).await? {
-        let resource = resource.map_err(|code| refused(config, code.to_string()))?;
-        wrong.extend(check_settings(&resource, config));
-    }
+    wrong.extend(check_settings(&describe(admin, config).await?, config));
     Ok(wrong)
+}
+
+/// The topic's settings. A broker that has not heard of a new topic yet answers with none.
+async fn describe(admin: &Admin, config: &Config) -> Result<ConfigResource, OpenError> {
+    let specifier = ResourceSpecifier::Topic(&config.topic);
+    let end = Instant::now() + LEADERS;
+    loop {
+        let answers = admin.describe_configs([&specifier], &options()).await?;
+        match answers.into_iter().next() {
+            Some(Ok(found)) if !found.entries.is_empty() => return Ok(found),
+            Some(Err(code)) if code != RDKafkaErrorCode::UnknownTopicOrPartition => {
+                return Err(refused(config, code.to_string()));
+            }
+            Some(Ok(_) | Err(_)) | None if Instant::now() > end => {
+                return Err(refused(
+                    config,
+                    "has settings that no broker tells".to_owned(),
+                ));
+            }
+            Some(Ok(_) | Err(_)) | None => sleep(BETWEEN_LOOKS).await,
+        }
+    }
 }
 
 fn check_layout(topic: &MetadataTopic, config: &Config) -> Vec<WrongSetting> {
@@ -109,9 +127,10 @@ fn check_layout(topic: &MetadataTopic, config: &Config) -> Vec<WrongSetting> {
             found: partitions.to_string(),
             needed: config.partitions.to_string(),
             command: format!(
-                "it is fixed when a log is made: configure {partitions} partitions, or, if the \
-                 topic holds nothing yet, kafka-topics.sh --bootstrap-server {brokers} --delete \
-                 --topic {name}"
+                "it is fixed when a log is made: configure {partitions} partitions if this log was \
+                 made with so many, and with a number that was changed later stop and restore it; \
+                 or, if the topic holds nothing yet, kafka-topics.sh --bootstrap-server {brokers} \
+                 --delete --topic {name}"
             ),
         });
     }

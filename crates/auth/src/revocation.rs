@@ -31,6 +31,7 @@ use crate::token::TokenError;
 pub const MEMORY: Duration = Duration::from_mins(6);
 /// Pause between two reads.
 pub const READ_EVERY: Duration = Duration::from_secs(2);
+const READ_AGAIN: Duration = Duration::from_millis(250);
 /// A list older than this fails closed.
 pub const STALE_AFTER: Duration = Duration::from_secs(25);
 /// A read that takes longer counts as failed.
@@ -159,7 +160,7 @@ impl RevocationList {
         news
     }
 
-    /// Reads every two seconds until cancelled. Failures are logged when they begin and when they
+    /// Reads every two seconds until cancelled, and sooner again after a failure. Failures are logged when they begin and when they
     /// end; in between [`Self::check`] speaks.
     pub async fn follow(&self, stop: CancellationToken) {
         let mut failing = false;
@@ -179,7 +180,7 @@ impl RevocationList {
             failing = outcome.is_err();
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = time::sleep(READ_EVERY) => {}
+                () = time::sleep(if failing { READ_AGAIN } else { READ_EVERY }) => {}
             }
         }
     }

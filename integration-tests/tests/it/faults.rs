@@ -23,7 +23,7 @@ use crate::SERVER;
 const PLAN: Plan = Plan {
     devices: 20,
     conversations: 10,
-    rate: 200.0,
+    rate: 160.0,
     seed: 3,
 };
 /// I19.

@@ -25,7 +25,7 @@ pub struct Kafka {
     pub min_in_sync: u8,
     /// How long a record is kept that was not released.
     pub retention: HumanDuration,
-    /// A worker that was not heard of for so long loses its partitions.
+    /// A worker that was not heard of for so long loses its partitions: 1s to 60s.
     pub session: HumanDuration,
     /// File with further settings of the client, a `name=value` a line by librdkafka's names:
     /// `security.protocol`, `ssl.ca.location`, `sasl.password`, ….
@@ -69,8 +69,8 @@ impl Section for Kafka {
             let what = "is shorter than a day: workers that stand still would lose records";
             mistakes.add("retention", what);
         }
-        if self.session < HumanDuration::from_secs(1) {
-            mistakes.add("session", "is shorter than a second");
+        if !(HumanDuration::from_secs(1)..=HumanDuration::from_secs(60)).contains(&self.session) {
+            mistakes.add("session", "is not between 1s and 60s");
         }
     }
 }

@@ -34,7 +34,7 @@ async fn a_worker_that_stands_still_makes_the_guard_refuse_and_loses_nothing() {
         ("fanout__lag_limit", limit.as_str()),
         ("fanout__lag_interval", "1s"),
         // Its partitions stay with the worker that stands still.
-        ("backends__kafka__session", "10m"),
+        ("backends__kafka__session", "60s"),
     ];
     let house = House::with(SERVER, Shape::Fleet, &settings);
     let load = Load::start(house.gateways(), PLAN).await;
