@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, KafkaResult},
+    message::{Header, OwnedHeaders},
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer, future_producer::Delivery},
     util::Timeout,
 };
 use xchat_ports::{
-    PortError, PortResult,
+    PortError, PortResult, TraceContext,
     event_log::{Append, Appended},
 };
 use xchat_types::{Millis, Offset, PartitionId};
@@ -75,10 +76,16 @@ impl Appender {
     }
 
     fn send(&self, producer: &FutureProducer, append: &Append) -> PortResult<DeliveryFuture> {
-        let record = FutureRecord::to(&self.topic)
+        let mut record = FutureRecord::to(&self.topic)
             .partition(number(append.partition)?)
             .key(append.conversation.as_bytes().as_slice())
             .payload(append.record.as_ref());
+        if let Some(trace) = append.trace {
+            record = record.headers(OwnedHeaders::new().insert(Header {
+                key: TraceContext::HEADER,
+                value: Some(&trace.to_string()),
+            }));
+        }
         producer
             .send_result(record)
             .map_err(|(error, _)| port_error(error))

@@ -22,9 +22,9 @@ use rdkafka::{
     ClientConfig, Message, Offset as Kept, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    message::BorrowedMessage,
+    message::{BorrowedMessage, Headers},
 };
-use xchat_ports::{PortError, PortResult, event_log::Entry};
+use xchat_ports::{PortError, PortResult, TraceContext, event_log::Entry};
 use xchat_types::{ConversationId, Millis, Offset, PartitionId};
 
 use crate::{append::number, blocking::CALL, error::port_error};
@@ -358,5 +358,13 @@ fn entry(message: &BorrowedMessage<'_>) -> Result<Entry, &'static str> {
         appended_at: appended_at(message).ok_or("it has no time")?,
         conversation: ConversationId::new(key.ok_or("its key is no conversation id")?),
         record: Bytes::copy_from_slice(message.payload().unwrap_or_default()),
+        trace: trace(message),
     })
+}
+
+/// A header that says nothing that we understand is none.
+fn trace(message: &BorrowedMessage<'_>) -> Option<TraceContext> {
+    let headers = message.headers()?;
+    let header = headers.iter().find(|h| h.key == TraceContext::HEADER)?;
+    TraceContext::from_traceparent(std::str::from_utf8(header.value?).ok()?)
 }

@@ -228,6 +228,7 @@ impl State {
                 appended_at: now,
                 conversation: record.conversation,
                 record: record.record,
+                trace: record.trace,
             },
         );
         if fate == Fate::Unknown {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use xchat_types::{ConversationId, LogId, Millis, Offset, PartitionId};
 
-use crate::PortResult;
+use crate::{PortResult, TraceContext};
 
 /// One record to append.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Append {
     /// Stands in the log frame (the Kafka key), so that an undecodable record has its place.
     pub conversation: ConversationId,
     pub record: Bytes,
+    /// The span that appends it, if its trace is sampled. Comes back with the record.
+    pub trace: Option<TraceContext>,
 }
 
 /// Where and when a record was made durable.
@@ -32,6 +34,7 @@ pub struct Entry {
     pub appended_at: Millis,
     pub conversation: ConversationId,
     pub record: Bytes,
+    pub trace: Option<TraceContext>,
 }
 
 /// The readable span of a partition: `start ≤ offset < end`; offsets may have gaps.

@@ -11,6 +11,7 @@ pub mod error;
 pub mod event_log;
 pub mod message_store;
 pub mod routing;
+pub mod trace;
 
 pub use ambient::{Clock, Rng};
 pub use directory_store::DirectoryStore;
@@ -18,3 +19,4 @@ pub use error::{PortError, PortResult};
 pub use event_log::EventLog;
 pub use message_store::MessageStore;
 pub use routing::Routing;
+pub use trace::TraceContext;

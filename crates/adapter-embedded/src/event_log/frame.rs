@@ -2,9 +2,13 @@
 //!
 //! ```text
 //! head:   magic u32 ‖ body length u32 ‖ checksum u32
-//! body:   kind u8 ‖ synced u64 ‖ (kind 1:) partition u32 ‖ offset u64 ‖ appended_at u64 (ms)
-//!                                          ‖ conversation 32 bytes ‖ record
+//! body:   kind u8 ‖ synced u64 ‖ (kinds 1, 3:) partition u32 ‖ offset u64 ‖ appended_at u64 (ms)
+//!                                              ‖ conversation 32 bytes
+//!                              ‖ (kind 3:) trace 16 bytes ‖ span 8 bytes
+//!                              ‖ (kinds 1, 3:) record
 //! ```
+//! Append-only: a kind keeps its meaning for ever, a new field is a new kind (ADR 0013).
+//!
 //! The checksum is CRC-32 (IEEE) over segment number, position, body length and body: bytes that
 //! were valid in another place, or in a segment of another number, are not valid here. `synced` is
 //! the watermark that travels with each batch: everything before this position of the segment had
@@ -12,18 +16,20 @@
 //! kind 2 holds nothing else; it is written at open and at a clean stop.
 
 use bytes::Bytes;
-use xchat_ports::event_log::Entry;
+use xchat_ports::{TraceContext, event_log::Entry};
 use xchat_types::{ConversationId, Millis, Offset, PartitionId};
 
 const MAGIC: u32 = 0x7863_6672; // "xcfr"
 const HEAD: usize = 12;
 const KIND_RECORD: u8 = 1;
 const KIND_MARK: u8 = 2;
+/// A record whose trace is sampled.
+const KIND_TRACED: u8 = 3;
 const MARK_BODY: usize = 1 + 8;
 const RECORD_BODY: usize = MARK_BODY + 4 + 8 + 8 + ConversationId::LEN;
 
-/// Bytes that a record takes beside itself.
-pub(super) const RECORD_OVERHEAD: usize = HEAD + RECORD_BODY;
+/// Bytes that a record may take beside itself.
+pub(super) const RECORD_OVERHEAD: usize = HEAD + RECORD_BODY + TraceContext::LEN;
 pub(super) const MARK_SIZE: usize = HEAD + MARK_BODY;
 
 /// What stands at a position of a segment.
@@ -68,15 +74,24 @@ fn seal(out: &mut Vec<u8>, place: Place, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
+/// Size of a record's whole frame.
+pub(super) fn record_size(record: &[u8], trace: Option<TraceContext>) -> u64 {
+    let trace = trace.map_or(0, |_| TraceContext::LEN);
+    (HEAD + RECORD_BODY + trace + record.len()) as u64
+}
+
 /// Appends a record's frame to `out`, to be written at `place`.
 pub(super) fn encode_record(out: &mut Vec<u8>, place: Place, synced: u64, entry: &Entry) {
-    let mut body = Vec::with_capacity(RECORD_BODY + entry.record.len());
-    body.push(KIND_RECORD);
+    let mut body = Vec::with_capacity(RECORD_OVERHEAD + entry.record.len());
+    body.push(entry.trace.map_or(KIND_RECORD, |_| KIND_TRACED));
     body.extend_from_slice(&synced.to_be_bytes());
     body.extend_from_slice(&entry.partition.0.to_be_bytes());
     body.extend_from_slice(&entry.offset.0.to_be_bytes());
     body.extend_from_slice(&entry.appended_at.0.to_be_bytes());
     body.extend_from_slice(entry.conversation.as_bytes());
+    if let Some(trace) = entry.trace {
+        body.extend_from_slice(&trace.to_bytes());
+    }
     body.extend_from_slice(&entry.record);
     seal(out, place, &body);
 }
@@ -144,17 +159,24 @@ pub(super) fn decode_frame(place: Place, frame: &Bytes) -> Option<Frame> {
     let next = place.position.checked_add(frame.len() as u64)?;
     let entry = match *kind {
         KIND_MARK if rest.is_empty() => None,
-        KIND_RECORD => {
+        KIND_RECORD | KIND_TRACED => {
             let partition = PartitionId(take_u32(&mut rest)?);
             let offset = Offset(take_u64(&mut rest)?);
             let appended_at = Millis(take_u64(&mut rest)?);
-            let (id, record) = rest.split_first_chunk::<{ ConversationId::LEN }>()?;
+            let (id, after) = rest.split_first_chunk::<{ ConversationId::LEN }>()?;
+            let (trace, record) = if *kind == KIND_TRACED {
+                let (trace, record) = after.split_first_chunk::<{ TraceContext::LEN }>()?;
+                (TraceContext::from_bytes(trace), record)
+            } else {
+                (None, after)
+            };
             Some(Entry {
                 partition,
                 offset,
                 appended_at,
                 conversation: ConversationId::new(*id),
                 record: body.slice_ref(record),
+                trace,
             })
         }
         _ => return None,
@@ -177,3 +199,6 @@ pub(super) fn take_u64(rest: &mut &[u8]) -> Option<u64> {
     *rest = after;
     Some(u64::from_be_bytes(*bytes))
 }
+
+#[cfg(test)]
+mod tests;

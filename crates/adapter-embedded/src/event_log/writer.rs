@@ -21,7 +21,7 @@ use xchat_types::{LogId, Millis, Offset};
 use super::{
     Shared,
     disk::Disk,
-    frame::{self, MARK_SIZE, Place, RECORD_OVERHEAD},
+    frame::{self, MARK_SIZE, Place},
     gathering::{Command, Gathering, Slot, Slots},
     header::SegmentHeader,
     index::Location,
@@ -174,6 +174,7 @@ impl Writer {
             appended_at: now,
             conversation: append.conversation,
             record: append.record.clone(),
+            trace: append.trace,
         };
         let end = place.position + frame_size(append);
         let location = Location::new(place.segment, place.position, end)?;
@@ -278,5 +279,5 @@ impl Writer {
 }
 
 fn frame_size(append: &Append) -> u64 {
-    (RECORD_OVERHEAD + append.record.len()) as u64
+    frame::record_size(&append.record, append.trace)
 }

@@ -15,7 +15,7 @@ use xchat_adapter_embedded::{
 };
 use xchat_adapter_memory::{ManualClock, SeededRng};
 use xchat_ports::{
-    EventLog, PortResult,
+    EventLog, PortResult, TraceContext,
     event_log::{Append, Entry},
 };
 use xchat_types::{ConversationId, LogId, Offset, PartitionId};
@@ -89,11 +89,13 @@ pub(crate) fn open(
     open_on(Arc::new(SystemDisk), folder, store)
 }
 
+/// Records of partition 0 have no trace.
 pub(crate) fn append(partition: u32, text: &str) -> Append {
     Append {
         partition: PartitionId(partition),
         conversation: ConversationId::new([7; ConversationId::LEN]),
         record: Bytes::copy_from_slice(text.as_bytes()),
+        trace: TraceContext::new([1; 16], u64::from(partition).to_be_bytes()),
     }
 }
 

@@ -83,6 +83,7 @@ pub(crate) fn record(partition: u32, text: &str) -> Append {
         partition: PartitionId(partition),
         conversation: ConversationId::new([7; ConversationId::LEN]),
         record: Bytes::copy_from_slice(text.as_bytes()),
+        trace: None,
     }
 }
 

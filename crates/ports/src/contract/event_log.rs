@@ -13,7 +13,7 @@ use xchat_types::{ConversationId, Millis, Offset, PartitionId};
 
 use super::settle::settled;
 use crate::{
-    EventLog,
+    EventLog, TraceContext,
     event_log::{Append, Appended, Entry},
 };
 
@@ -42,6 +42,7 @@ macro_rules! event_log_contract {
     ($factories:expr) => {
         $crate::contract_clauses! { event_log, $factories,
             a_record_reads_back_as_it_was_appended
+            the_trace_of_a_record_comes_back_with_it
             records_of_one_call_keep_their_order_in_a_partition
             reading_from_a_position_begins_at_the_next_record_there_is
             a_read_takes_at_least_one_record_however_small_it_is
@@ -66,6 +67,7 @@ fn append(partition: u32, text: &str) -> Append {
         partition: PartitionId(partition),
         conversation: ConversationId::new([7; ConversationId::LEN]),
         record: Bytes::copy_from_slice(text.as_bytes()),
+        trace: None,
     }
 }
 
@@ -126,9 +128,34 @@ pub async fn a_record_reads_back_as_it_was_appended(factory: &impl Factory) {
         appended_at: appended.appended_at,
         conversation,
         record: Bytes::from_static(b"one"),
+        trace: None,
     };
     assert!(found.contains(&entry), "{found:?}");
     assert!(read_all(&*log, from_start(1)).await.is_empty());
+}
+
+pub async fn the_trace_of_a_record_comes_back_with_it(factory: &impl Factory) {
+    let mut log = factory.create().await;
+    let mut traces = Vec::new();
+    for number in 0..6_u8 {
+        // Traced, not traced, and an empty record among both.
+        let trace = TraceContext::new([number; 16], [0xa0 | number; 8]);
+        let text = if number < 4 { "text" } else { "" };
+        let record = Append {
+            trace: trace.filter(|_| number % 2 == 1),
+            ..append(0, text)
+        };
+        traces.push((accepted(&*log, record.clone()).await.offset, record));
+    }
+    for _ in 0..2 {
+        let stored = read_all(&*log, from_start(0)).await;
+        for (offset, record) in &traces {
+            let found = stored.iter().find(|entry| entry.offset == *offset);
+            let found = found.map(|entry| (entry.trace, &entry.record));
+            assert_eq!(found, Some((record.trace, &record.record)));
+        }
+        log = factory.reopen(log).await;
+    }
 }
 
 pub async fn records_of_one_call_keep_their_order_in_a_partition(factory: &impl Factory) {

@@ -65,6 +65,7 @@ impl Fanout {
             partition: derive::partition(&self.partition_key, &submission.conversation, partitions),
             conversation: submission.conversation,
             record: submission.record,
+            trace: None,
         }
     }
 

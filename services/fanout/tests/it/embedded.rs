@@ -45,6 +45,7 @@ async fn append(log: &dyn EventLog, clock: &ManualClock, records: &[Logged]) {
             partition: PARTITION,
             conversation: logged.conversation,
             record: logged.bytes.clone(),
+            trace: None,
         };
         log.append(vec![append]).await.pop().unwrap().unwrap();
     }

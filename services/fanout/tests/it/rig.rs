@@ -65,6 +65,7 @@ impl Rig {
                 partition: PartitionId(first % PARTITIONS),
                 conversation: logged.conversation,
                 record: logged.bytes.clone(),
+                trace: None,
             };
             let appended = futures_util::FutureExt::now_or_never(self.log.append(vec![append]));
             appended.unwrap().pop().unwrap().unwrap();

@@ -350,6 +350,7 @@ async fn nothing_is_taken_while_records_wait_too_long_or_the_lag_is_unknown() {
         partition: PartitionId(1),
         conversation: CONVERSATION,
         record: Bytes::from_static(b"x"),
+        trace: None,
     };
     log.append(vec![append]).await.pop().unwrap().unwrap();
     for (minutes, taken) in [(0, true), (90, true), (1, false)] {
@@ -390,6 +391,7 @@ async fn a_parked_record_takes_its_sequence_and_is_delivered_as_such() {
         partition: xchat_crypto::derive::partition(&[7; 32], &id, log.partitions()),
         conversation: id,
         record: Bytes::from_static(b"\xff\xff"),
+        trace: None,
     };
     log.append(vec![garbage]).await.pop().unwrap().unwrap();
     let alice = world.people[0].id();
