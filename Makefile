@@ -102,11 +102,12 @@ bench: setup-build ## Measure a release build beside its floors, about 10 minute
 	@$(abspath $(CARGO_TARGET_DIR))/release/xchat-bench run --json $(abspath $(CARGO_TARGET_DIR))/bench.json $(BENCH)
 
 .PHONY: docs
-docs: setup-build ## Write what is generated of the docs: sections, example settings, their schema
+docs: setup-build ## Write what is generated of the docs: sections, settings, their schema, metrics
 	@$(XTASK) docs
 	@cargo build --quiet --locked -p xchat-server
 	@$(BIN)/xchat-server config example > docs/config.example.toml
 	@$(BIN)/xchat-server config schema > docs/config.schema.json
+	@$(BIN)/xchat-server metrics > docs/metrics.md
 
 .PHONY: rustdoc
 rustdoc: setup-build ## Build the API docs, warnings denied

@@ -6,6 +6,8 @@
 
 pub mod config;
 mod error;
+mod metered;
+pub mod metrics;
 mod open;
 
 pub use config::Config;

@@ -14,16 +14,17 @@ use std::{
 };
 
 use tokio::task::spawn_blocking;
-use tonic::transport::Channel;
 use xchat_adapter_embedded::{
     EmbeddedDirectoryStore, EmbeddedEventLog, EmbeddedMessageStore, EmbeddedRouting, LogOptions,
     RemoteRouting,
 };
 use xchat_ports::{Clock, DirectoryStore, EventLog, MessageStore, Rng, Routing};
+use xchat_runtime::channel::Channel;
 
 use crate::{
     Config, Error,
     config::{LogKind, RoutingKind, StoreKind},
+    metered::Metered,
 };
 
 /// How often it is looked whether a store is free, and how long at most.
@@ -96,13 +97,18 @@ impl Backends {
     /// # Errors
     /// When another process has it, it can't be reached or written, or its content is damaged.
     pub async fn envelopes(&mut self) -> Result<Envelopes, Error> {
-        match (self.config.event_log.kind, self.config.message_store.kind) {
-            (LogKind::Kafka, _) | (_, StoreKind::Scylla) => Ok(Envelopes {
-                store: self.scylla_messages().await?,
-                log: self.kafka_log().await?,
-            }),
-            (LogKind::Embedded, StoreKind::Embedded) => self.embedded_envelopes(),
-        }
+        let Envelopes { log, store } =
+            match (self.config.event_log.kind, self.config.message_store.kind) {
+                (LogKind::Kafka, _) | (_, StoreKind::Scylla) => Envelopes {
+                    store: self.scylla_messages().await?,
+                    log: self.kafka_log().await?,
+                },
+                (LogKind::Embedded, StoreKind::Embedded) => self.embedded_envelopes()?,
+            };
+        Ok(Envelopes {
+            log: Arc::new(Metered(log)),
+            store: Arc::new(Metered(store)),
+        })
     }
 
     fn embedded_envelopes(&mut self) -> Result<Envelopes, Error> {
@@ -153,18 +159,19 @@ impl Backends {
     #[allow(clippy::unused_async, reason = "engines are waited for")]
     pub async fn directory(&mut self) -> Result<Arc<dyn DirectoryStore>, Error> {
         let clock = Arc::clone(&self.clock);
-        match self.config.directory_store.kind {
+        let store: Arc<dyn DirectoryStore> = match self.config.directory_store.kind {
             StoreKind::Embedded => {
                 let folder = self.data_dir.join("directory");
                 let store = EmbeddedDirectoryStore::open(&folder, clock)?;
                 self.opened.push(Opened::Directory(store.clone()));
-                Ok(Arc::new(store))
+                Arc::new(store)
             }
             #[cfg(feature = "scylla")]
-            StoreKind::Scylla => Ok(Arc::new(scylla::directory(&self.config, clock).await?)),
+            StoreKind::Scylla => Arc::new(scylla::directory(&self.config, clock).await?),
             #[cfg(not(feature = "scylla"))]
-            StoreKind::Scylla => Err(lacking("scylla")),
-        }
+            StoreKind::Scylla => return Err(lacking("scylla")),
+        };
+        Ok(Arc::new(Metered(store)))
     }
 
     /// What presence owns.
@@ -172,16 +179,17 @@ impl Backends {
     /// # Errors
     /// When the settings of the engine can't be used.
     pub fn routing(&self) -> Result<Arc<dyn Routing>, Error> {
-        match self.config.routing.kind {
+        let routing: Arc<dyn Routing> = match self.config.routing.kind {
             RoutingKind::Embedded => {
                 let clock = Arc::clone(&self.clock);
-                Ok(Arc::new(EmbeddedRouting::new(clock)))
+                Arc::new(EmbeddedRouting::new(clock))
             }
             #[cfg(feature = "redis")]
-            RoutingKind::Redis => Ok(Arc::new(redis::routing(&self.config)?)),
+            RoutingKind::Redis => Arc::new(redis::routing(&self.config)?),
             #[cfg(not(feature = "redis"))]
-            RoutingKind::Redis => Err(lacking("redis")),
-        }
+            RoutingKind::Redis => return Err(lacking("redis")),
+        };
+        Ok(Arc::new(Metered(routing)))
     }
 
     /// What fanout reads: the same store where the engine has many clients, presence's RPC where
@@ -191,7 +199,10 @@ impl Backends {
     /// As [`Backends::routing`].
     pub fn routing_of(&self, presence: Channel) -> Result<Arc<dyn Routing>, Error> {
         match self.config.routing.kind {
-            RoutingKind::Embedded => Ok(Arc::new(RemoteRouting::new(presence))),
+            RoutingKind::Embedded => {
+                let remote: Arc<dyn Routing> = Arc::new(RemoteRouting::new(presence.untraced()));
+                Ok(Arc::new(Metered(remote)))
+            }
             RoutingKind::Redis => self.routing(),
         }
     }

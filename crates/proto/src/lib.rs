@@ -67,5 +67,9 @@ pub use generated::xchat::{
     gateway::v1 as gateway, identity::v1 as identity, presence::v1 as presence,
 };
 
+/// Path of every RPC, as gRPC requests name it.
+#[cfg(feature = "grpc")]
+pub const METHODS: &[&str] = include!(concat!(env!("OUT_DIR"), "/methods.rs"));
+
 /// Version of the client API that this build speaks.
 pub const API_VERSION: u32 = 1;

@@ -9,18 +9,22 @@ mod address;
 mod cut;
 mod dialer;
 mod in_process;
+mod observed;
 mod remote;
+mod traced;
 
 use std::time::Duration;
 
 use tonic::transport::{Endpoint, Server};
+use tower::layer::util::{Identity, Stack};
 
 pub use address::{Address, Addresses};
 pub(crate) use cut::Cut;
 pub use dialer::Dialer;
 pub use in_process::{Incoming, in_process, pair};
+pub use observed::{Observe, Observed};
 pub use remote::Remote;
-pub use tonic::transport::Channel;
+pub use traced::Channel;
 
 /// Deadline of a call between services.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -48,10 +52,11 @@ fn limits(endpoint: Endpoint) -> Endpoint {
         .keep_alive_while_idle(true)
 }
 
-/// A gRPC server with the limits set. A bidirectional stream is not bound by the deadline: only
+/// A gRPC server with the limits set, observed. A bidirectional stream is not bound by the deadline: only
 /// the time to its response headers is.
-pub fn server() -> Server {
+pub fn server() -> Server<Stack<Observe, Identity>> {
     Server::builder()
+        .layer(Observe)
         .timeout(DEADLINE)
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)

@@ -11,13 +11,17 @@ pub mod http;
 pub mod lifecycle;
 
 pub mod limits;
+pub mod meter;
+pub mod metrics;
 pub mod mtls;
 pub mod service;
 pub mod status;
 pub mod tasks;
 pub mod telemetry;
+pub mod trace;
 
 pub use config::{Mistakes, Section};
 pub use service::{Drain, Health, ServiceParts, Worker};
 pub use status::{Code, ServiceError};
 pub use tasks::{BoxError, Death, Tasks};
+pub use trace::Span;

@@ -14,6 +14,8 @@ use xchat_proto::{
     common::{self, Reason},
 };
 
+use crate::metrics::metrics;
+
 /// Nine classes of failure, each one gRPC code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -111,6 +113,7 @@ pub fn to_status(error: &dyn ServiceError) -> Status {
 pub fn to_failure(error: &dyn ServiceError) -> common::Error {
     let correlation_id = correlation_id();
     let reason = error.reason();
+    metrics().refusals.one(reason);
     match error.code() {
         Code::Internal => {
             tracing::error!(correlation_id, ?reason, cause = %chain(error), "request failed");

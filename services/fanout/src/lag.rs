@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use xchat_ports::{Clock, EventLog};
 use xchat_types::PartitionId;
 
-use crate::Error;
+use crate::{Error, metrics::metrics};
 
 /// When the guard refuses.
 #[derive(Clone, Copy, Debug)]
@@ -65,18 +65,27 @@ impl LagGuard {
     /// One look at all partitions.
     pub async fn look(&self) -> Result<(), Error> {
         let age_ms = u64::try_from(self.limits.age.as_millis()).unwrap_or(u64::MAX);
-        let oldest = self.clock.now().saturating_sub(age_ms);
+        let now = self.clock.now();
+        let oldest = now.saturating_sub(age_ms);
         let mut late = BTreeSet::new();
+        let (mut records, mut age) = (0, 0);
         for partition in (0..self.log.partitions()).map(PartitionId) {
             let committed = match self.log.committed(partition).await? {
                 Some(committed) => committed,
                 None => self.log.span(partition).await?.start,
             };
             let waiting = self.log.oldest_at(partition, committed).await?;
-            if waiting.is_some_and(|appended_at| appended_at < oldest) {
+            let Some(appended_at) = waiting else { continue };
+            if appended_at < oldest {
                 late.insert(partition);
             }
+            age = age.max(appended_at.until(now));
+            let end = self.log.span(partition).await?.end;
+            records += end.0.saturating_sub(committed.0);
         }
+        metrics().lag_records.count(records, ());
+        metrics().lag_age.seconds(Duration::from_millis(age), ());
+        metrics().late.count(late.len() as u64, ());
         if !late.is_empty() {
             tracing::error!(partitions = late.len(), "records wait too long in the log");
         }

@@ -12,6 +12,7 @@ pub mod domain;
 mod error;
 mod grpc;
 pub mod lag;
+pub mod metrics;
 pub mod rows;
 pub mod store;
 pub mod usecase;

@@ -11,6 +11,7 @@ mod domain;
 mod edge;
 mod grpc;
 mod http;
+pub mod metrics;
 mod registry;
 mod socket;
 mod upstream;
@@ -73,7 +74,7 @@ pub fn build(config: &Config, deps: Deps) -> ServiceParts {
 
 fn edge(config: &Config, deps: Deps) -> (Arc<Edge>, Pump) {
     let (fanout, pump) = fanout::connect(deps.fanout);
-    let source = Arc::new(RpcRevocations(deps.identity.clone()));
+    let source = Arc::new(RpcRevocations(deps.identity.clone().untraced()));
     let rate = |burst, interval| Rate { burst, interval };
     let edge = Edge {
         clock: Arc::clone(&deps.clock),

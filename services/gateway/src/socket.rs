@@ -1,6 +1,7 @@
 //! One WebSocket: upgrade, greeting before login, then requests and pushes in one task.
 
 pub(crate) mod answer;
+pub(crate) mod asked;
 pub(crate) mod budget;
 pub(crate) mod connection;
 pub(crate) mod greeting;

@@ -13,7 +13,11 @@ use xchat_proto::identity::{
 };
 use xchat_runtime::{channel::MAX_MESSAGE_BYTES, status::to_status};
 
-use crate::{error::Error, service::Identity};
+use crate::{
+    error::Error,
+    metrics::{Package, Way, metrics},
+    service::Identity,
+};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -46,20 +50,22 @@ impl IdentityService for Grpc {
     ) -> Answer<pb::RegisterResponse> {
         let registration = decode::registration(request.into_inner()).map_err(refuse)?;
         let account = self.0.register_account(registration).await;
-        account
-            .map(|account| Response::new(encode::registered(&account)))
-            .map_err(refuse)
+        let account = account.map_err(refuse)?;
+        metrics().signups.one(());
+        Ok(Response::new(encode::registered(&account)))
     }
 
     async fn login(&self, request: Request<pb::LoginRequest>) -> Answer<pb::LoginResponse> {
         let login = decode::login(request.into_inner()).map_err(refuse)?;
         let session = self.0.login(login).await.map_err(refuse)?;
+        metrics().sessions.one(Way::Login);
         Ok(Response::new(encode::logged_in(session)))
     }
 
     async fn refresh(&self, request: Request<pb::RefreshRequest>) -> Answer<pb::RefreshResponse> {
         let refreshing = decode::refreshing(request.into_inner()).map_err(refuse)?;
         let session = self.0.refresh_session(refreshing).await.map_err(refuse)?;
+        metrics().sessions.one(Way::Refresh);
         Ok(Response::new(encode::refreshed(session)))
     }
 
@@ -113,9 +119,17 @@ impl IdentityService for Grpc {
             .0
             .claim_key_packages(claim.caller, claim.target, claim.suite, claim.id)
             .await;
-        claimed
-            .map(|packages| Response::new(encode::claimed(packages)))
-            .map_err(refuse)
+        let packages = claimed.map_err(refuse)?;
+        for package in &packages {
+            let last = package.last_resort;
+            let kind = if last {
+                Package::LastResort
+            } else {
+                Package::OneTime
+            };
+            metrics().claimed.one(kind);
+        }
+        Ok(Response::new(encode::claimed(packages)))
     }
 
     async fn list_revocations(

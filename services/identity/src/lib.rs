@@ -12,6 +12,7 @@ mod error;
 mod grpc;
 pub mod invite;
 mod limiter;
+pub mod metrics;
 mod service;
 mod usecase;
 

@@ -13,7 +13,12 @@ use xchat_proto::{
 use xchat_runtime::status::to_status;
 use xchat_types::DeviceId;
 
-use crate::{Error, domain::Bounds, usecase};
+use crate::{
+    Error,
+    domain::Bounds,
+    metrics::{LookedUp, Refreshed, Set, metrics},
+    usecase,
+};
 
 /// The service, over the port of routes.
 #[derive(Debug)]
@@ -30,7 +35,6 @@ impl Presence {
 
 #[async_trait]
 impl PresenceService for Presence {
-    #[tracing::instrument(skip_all)]
     async fn set_route(
         &self,
         request: Request<presence::SetRouteRequest>,
@@ -38,10 +42,13 @@ impl PresenceService for Presence {
         let presence::SetRouteRequest { route, lease_ms } = request.into_inner();
         let route = required_route(route).map_err(|error| to_status(&error))?;
         let set = usecase::set_route(&*self.routing, self.bounds, &route, lease_ms).await;
-        answer(set, |set| presence::SetRouteResponse { set })
+        answer(set, |set| {
+            let result = if set { Set::Set } else { Set::Superseded };
+            metrics().set.one(result);
+            presence::SetRouteResponse { set }
+        })
     }
 
-    #[tracing::instrument(skip_all)]
     async fn refresh_routes(
         &self,
         request: Request<presence::RefreshRoutesRequest>,
@@ -49,13 +56,19 @@ impl PresenceService for Presence {
         let presence::RefreshRoutesRequest { routes, lease_ms } = request.into_inner();
         let routes = many(routes, decode_route).map_err(|error| to_status(&error))?;
         let found = usecase::refresh_routes(&*self.routing, self.bounds, &routes, lease_ms).await;
-        answer(found, |found| presence::RefreshRoutesResponse {
-            lost_device_ids: found.taken.iter().map(id_bytes).collect(),
-            restored_device_ids: found.restored.iter().map(id_bytes).collect(),
+        answer(found, |found| {
+            let (taken, restored) = (found.taken.len(), found.restored.len());
+            let kept = routes.len().saturating_sub(taken + restored);
+            metrics().refreshed.add(kept, Refreshed::Kept);
+            metrics().refreshed.add(restored, Refreshed::Restored);
+            metrics().refreshed.add(taken, Refreshed::Lost);
+            presence::RefreshRoutesResponse {
+                lost_device_ids: found.taken.iter().map(id_bytes).collect(),
+                restored_device_ids: found.restored.iter().map(id_bytes).collect(),
+            }
         })
     }
 
-    #[tracing::instrument(skip_all)]
     async fn remove_route(
         &self,
         request: Request<presence::RemoveRouteRequest>,
@@ -66,7 +79,6 @@ impl PresenceService for Presence {
         answer(removed, |()| presence::RemoveRouteResponse {})
     }
 
-    #[tracing::instrument(skip_all)]
     async fn lookup_routes(
         &self,
         request: Request<presence::LookupRoutesRequest>,
@@ -74,8 +86,13 @@ impl PresenceService for Presence {
         let devices = many(request.into_inner().device_ids, |id| decode_device(&id));
         let devices = devices.map_err(|error| to_status(&error))?;
         let routes = usecase::lookup_routes(&*self.routing, &devices).await;
-        answer(routes, |routes| presence::LookupRoutesResponse {
-            routes: routes.into_iter().map(encode_route).collect(),
+        answer(routes, |routes| {
+            let absent = devices.len().saturating_sub(routes.len());
+            metrics().looked_up.add(routes.len(), LookedUp::Found);
+            metrics().looked_up.add(absent, LookedUp::Absent);
+            presence::LookupRoutesResponse {
+                routes: routes.into_iter().map(encode_route).collect(),
+            }
         })
     }
 }

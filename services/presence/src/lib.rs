@@ -9,6 +9,7 @@ mod deps;
 mod domain;
 mod error;
 mod grpc;
+pub mod metrics;
 mod usecase;
 
 use xchat_proto::presence::presence_service_server::PresenceServiceServer;

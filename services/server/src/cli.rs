@@ -1,6 +1,7 @@
 //! The command line.
 
 mod invite;
+mod metrics;
 mod schema;
 mod serve;
 mod settings;
@@ -63,6 +64,8 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Prints every metric that a server measures, as the page of the docs.
+    Metrics,
     /// Looks after the tables of ScyllaDB or Cassandra.
     Schema {
         #[command(subcommand)]
@@ -143,6 +146,7 @@ fn run(line: Line) -> Result<(), StartError> {
             ConfigCommand::Example => say(&settings::example()),
             ConfigCommand::Schema => say(&settings::schema()),
         },
+        Some(Command::Metrics) => say(&metrics::page()),
         Some(Command::Schema {
             command: SchemaCommand::Migrate,
         }) => schema::migrate(layers),

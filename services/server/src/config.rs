@@ -13,7 +13,7 @@ use xchat_runtime::{
     http::PublicConfig,
     lifecycle::ShutdownConfig,
     mtls::MtlsFiles,
-    telemetry::LogConfig,
+    telemetry::{LogConfig, TelemetryConfig},
 };
 
 use crate::Role;
@@ -27,6 +27,7 @@ pub struct Config {
     #[schemars(extend("x-allowed" = "the path of a directory"))]
     pub data_dir: Option<PathBuf>,
     pub log: LogConfig,
+    pub telemetry: TelemetryConfig,
     pub public: PublicConfig,
     pub shutdown: ShutdownConfig,
     pub backends: xchat_backends::Config,
@@ -44,6 +45,7 @@ impl Section for Config {
 
     fn check(&self, mistakes: &mut Mistakes) {
         mistakes.check(&self.log);
+        mistakes.check(&self.telemetry);
         mistakes.check(&self.public);
         mistakes.check(&self.shutdown);
         mistakes.check(&self.backends);
@@ -69,6 +71,11 @@ impl Config {
                             on loopback";
                 mistakes.add(&format!("listen.{role}"), what);
             }
+        }
+        let collector = self.telemetry.endpoint.as_ref();
+        if collector.is_some_and(Address::is_encrypted) && !self.mtls.is_on() {
+            let what = "https:// needs mtls.ca_file, mtls.cert_file and mtls.key_file";
+            mistakes.add("telemetry.endpoint", what);
         }
         for role in [Role::Identity, Role::Fanout, Role::Presence] {
             let addresses = self.peers.of(role).as_slice();

@@ -20,6 +20,14 @@ pub enum Role {
 impl Role {
     pub const ALL: [Self; 4] = [Self::Presence, Self::Identity, Self::Fanout, Self::Gateway];
 
+    /// What a process of these roles is called where many processes are looked at.
+    pub(crate) fn service(roles: &[Self]) -> String {
+        match roles {
+            [only] => format!("xchat-{only}"),
+            _ => "xchat-server".to_owned(),
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Presence => "presence",

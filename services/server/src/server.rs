@@ -32,7 +32,7 @@ impl Server {
             plan,
             backends,
             addresses,
-        } = wiring::prepare(&config, roles).await?;
+        } = wiring::prepare(&config, roles, wiring::mtls(&config)?).await?;
         let server = Self {
             running: plan.start(),
             backends,

@@ -46,14 +46,17 @@ struct Context<'a> {
 }
 
 /// Binds, opens and builds. Blocks while embedded stores are opened: nothing else runs yet.
-pub(crate) async fn prepare(config: &Config, roles: &[Role]) -> Result<Prepared, StartError> {
+pub(crate) async fn prepare(
+    config: &Config,
+    roles: &[Role],
+    mtls: Option<Mtls>,
+) -> Result<Prepared, StartError> {
     let data_dir = data_dir(config)?;
     let Ports {
         public,
         mut grpc,
         addresses,
     } = bind(config, roles).await?;
-    let mtls = mtls(config)?;
     let (channels, mut incoming) = channels(config, roles, mtls.as_ref());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
@@ -103,7 +106,8 @@ impl Context<'_> {
     }
 }
 
-fn mtls(config: &Config) -> Result<Option<Mtls>, StartError> {
+/// With which services authenticate each other, if they do.
+pub(crate) fn mtls(config: &Config) -> Result<Option<Mtls>, StartError> {
     Mtls::load(&config.mtls).map_err(|error| {
         let next = "check mtls.ca_file, mtls.cert_file and mtls.key_file: all are PEM";
         StartError::new("mtls_files", Exit::Config, error.to_string(), next)

@@ -5,9 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tonic::transport::Channel;
-
-use super::{Address, Remote};
+use super::{Address, Channel, Remote};
 
 /// Channels to gateways named by a route: one in this process under its name, others by address,
 /// each connected once and kept.

@@ -5,12 +5,9 @@ use std::{io, time::Duration};
 use hyper_util::rt::TokioIo;
 use tokio::{io::DuplexStream, sync::mpsc};
 use tokio_stream::{StreamExt, wrappers::UnboundedReceiverStream};
-use tonic::{
-    service::Routes,
-    transport::{Channel, Endpoint},
-};
+use tonic::{service::Routes, transport::Endpoint};
 
-use super::{Cut, limits, server};
+use super::{Channel, Cut, limits, server};
 use crate::Tasks;
 
 const BUFFER: usize = 256 * 1024;
@@ -35,7 +32,7 @@ pub fn pair() -> (Channel, Incoming) {
     });
     let endpoint = limits(Endpoint::from_static("http://in-process"));
     (
-        endpoint.connect_with_connector_lazy(connector),
+        endpoint.connect_with_connector_lazy(connector).into(),
         Incoming(incoming),
     )
 }

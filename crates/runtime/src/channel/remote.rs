@@ -13,10 +13,10 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use xchat_ports::ambient::random;
 
-use super::{Address, limits};
+use super::{Address, Channel, limits};
 use crate::{
     ambient::SystemRng,
     mtls::{self, Mtls},
@@ -52,7 +52,9 @@ impl Remote {
             async move { remote.connect_one(&addresses, turn).await.map(TokioIo::new) }
         });
         // The name is for the protocol alone: the connector knows where to go.
-        limits(Endpoint::from_static("http://service")).connect_with_connector_lazy(connector)
+        limits(Endpoint::from_static("http://service"))
+            .connect_with_connector_lazy(connector)
+            .into()
     }
 
     /// Tries one after the other, beginning with that of this turn.

@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
+use xchat_ports::TraceContext;
 use xchat_proto::{
     Message,
     client::ResyncPush,
@@ -19,9 +20,15 @@ use xchat_proto::{
         gateway_service_client::GatewayServiceClient,
     },
 };
-use xchat_runtime::channel::{Channel, MAX_MESSAGE_BYTES};
+use xchat_runtime::{
+    Span,
+    channel::{Channel, MAX_MESSAGE_BYTES},
+    meter::Label as _,
+    trace::Side,
+};
 
 use super::breaker::Breaker;
+use crate::metrics::{Pushed, metrics};
 
 /// Of one request, below what a gateway reads.
 const BATCH_BYTES: usize = MAX_MESSAGE_BYTES / 4 * 3;
@@ -60,6 +67,7 @@ enum LinkError {
 
 impl Lost {
     pub(super) fn note(&self, items: &[DeliverItem]) {
+        metrics().pushes.add(devices(items), Pushed::Lost);
         let mut lost = self.lock();
         for target in items.iter().flat_map(|item| &item.targets) {
             lost.insert(target.device_id.clone(), target.connection_id);
@@ -78,6 +86,7 @@ impl Lost {
         (!targets.is_empty()).then_some(DeliverItem {
             targets,
             push: Some(Push::Resync(ResyncPush {})),
+            traceparent: String::new(),
         })
     }
 
@@ -154,10 +163,21 @@ impl Link {
         if items.is_empty() {
             return;
         }
+        let spans = go_on(&mut items);
+        let began = Instant::now();
         match self.send_again(&items).await {
-            Ok(()) => self.breaker.succeeded(),
+            Ok(missed) => {
+                metrics().batches.record(began.elapsed(), ());
+                let delivered = devices(&items).saturating_sub(missed);
+                metrics().pushes.add(delivered, Pushed::Delivered);
+                metrics().pushes.add(missed, Pushed::Missed);
+                self.breaker.succeeded();
+            }
             Err(cause) => {
                 tracing::warn!(%cause, "a batch to a gateway was lost: its devices resync");
+                for span in &spans {
+                    span.fail(Pushed::Lost.value());
+                }
                 self.stream = None;
                 self.lost.note(&items);
                 self.breaker.failed(Instant::now());
@@ -167,7 +187,7 @@ impl Link {
 
     /// A stream that has stood for a while may have ended with its connection's age: that alone
     /// loses nothing.
-    async fn send_again(&mut self, items: &[DeliverItem]) -> Result<(), LinkError> {
+    async fn send_again(&mut self, items: &[DeliverItem]) -> Result<usize, LinkError> {
         let stood = self.stream.is_some();
         match self.send(items.to_vec()).await {
             Err(LinkError::Status(_) | LinkError::Ended) if stood => {
@@ -178,7 +198,8 @@ impl Link {
         }
     }
 
-    async fn send(&mut self, items: Vec<DeliverItem>) -> Result<(), LinkError> {
+    /// Returns how many devices have no socket there any more.
+    async fn send(&mut self, items: Vec<DeliverItem>) -> Result<usize, LinkError> {
         let deadline = Instant::now() + self.deadline;
         if self.stream.is_none() {
             self.stream = Some(tokio::time::timeout_at(deadline, self.connect()).await??);
@@ -196,7 +217,10 @@ impl Link {
             .map_err(|_| LinkError::Ended)?;
         let answer = tokio::time::timeout_at(deadline, stream.responses.message()).await??;
         match answer {
-            Some(answer) if answer.batch_id == self.batch_id => Ok(()),
+            Some(answer) if answer.batch_id == self.batch_id => {
+                let missed = answer.results.iter();
+                Ok(missed.map(|result| result.missed_device_ids.len()).sum())
+            }
             Some(_) => Err(LinkError::OutOfStep),
             None => Err(LinkError::Ended),
         }
@@ -210,6 +234,22 @@ impl Link {
             responses: responses.into_inner(),
         })
     }
+}
+
+/// Begins the delivery of each item whose trace is sampled; the gateway goes on with it.
+fn go_on(items: &mut [DeliverItem]) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for item in items {
+        let of = TraceContext::from_traceparent(&item.traceparent);
+        let span = Span::continued("fanout.deliver", Side::Producer, of);
+        item.traceparent = span.traceparent();
+        spans.extend(span.is_sampled().then_some(span));
+    }
+    spans
+}
+
+fn devices(items: &[DeliverItem]) -> usize {
+    items.iter().map(|item| item.targets.len()).sum()
 }
 
 /// Cuts at the size of a request; an item alone always goes. No items make one empty batch.

@@ -49,6 +49,11 @@ pub fn items<'r>(
         let push = outcome(conversation, told);
         send(&mut items, route(&told.device).into_iter(), &push);
     }
+    if let Some(trace) = announcement.trace {
+        for item in items.values_mut().flatten() {
+            item.traceparent = trace.to_string();
+        }
+    }
     items
 }
 
@@ -64,6 +69,7 @@ fn send<'r>(items: &mut ByGateway<'r>, routes: impl Iterator<Item = &'r Route>, 
         items.entry(gateway).or_default().push(DeliverItem {
             targets,
             push: Some(push.clone()),
+            traceparent: String::new(),
         });
     }
 }

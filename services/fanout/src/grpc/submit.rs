@@ -2,11 +2,12 @@
 
 use futures_util::stream;
 use tonic::{Status, Streaming};
+use xchat_ports::TraceContext;
 use xchat_proto::fanout::{
     Accepted, SubmitItem, SubmitRequest, SubmitResponse, SubmitResult,
     submit_result::Result as Kind,
 };
-use xchat_runtime::status::to_failure;
+use xchat_runtime::{Span, status::to_failure, trace::Side};
 
 use super::{SubmitAnswers, id};
 use crate::{
@@ -57,8 +58,10 @@ async fn submit(fanout: &Fanout, batch: SubmitRequest) -> SubmitResponse {
 }
 
 fn decode(item: SubmitItem) -> Result<Submission, Error> {
+    let of = TraceContext::from_traceparent(&item.traceparent);
     Ok(Submission {
         conversation: id(&item.conversation_id, "conversation_id")?,
         record: item.record,
+        span: Span::continued("fanout.submit", Side::Server, of),
     })
 }

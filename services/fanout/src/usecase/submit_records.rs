@@ -6,9 +6,11 @@ use tokio::task::spawn_blocking;
 use xchat_crypto::{SignedControl, derive};
 use xchat_mls::{CommitBundle, Genesis, JudgeError, Refusal, Snapshot};
 use xchat_ports::{
+    TraceContext,
     event_log::{Append, Appended},
     message_store::RowKey,
 };
+use xchat_runtime::{ServiceError as _, Span, meter::Label as _, trace::Side};
 use xchat_types::{ConversationId, Millis, RecordKind};
 
 use super::Fanout;
@@ -21,6 +23,7 @@ use crate::{
         recent::Judged,
         record::Undecodable,
     },
+    metrics::metrics,
     store::View,
 };
 
@@ -30,18 +33,27 @@ pub struct Submission {
     pub conversation: ConversationId,
     /// As the log will hold it.
     pub record: Bytes,
+    /// Of its trace, until it is durable.
+    pub span: Span,
 }
 
 impl Fanout {
     /// Checks each record and appends those that pass, in one call of the log and in their order.
     /// `Ok` means durable.
     pub async fn submit(&self, batch: Vec<Submission>) -> Vec<Result<Appended, Error>> {
-        let checks = batch.iter().map(|submission| self.check(submission));
+        let checks = batch
+            .iter()
+            .map(|submission| submission.span.scope(self.check(submission)));
         let checked = join_all(checks).await;
-        let mut appends = Vec::new();
+        let (mut appends, mut appending) = (Vec::new(), Vec::new());
         for (submission, check) in batch.into_iter().zip(&checked) {
-            if check.is_ok() {
-                appends.push(self.append(submission));
+            match check {
+                Ok(()) => {
+                    let span = submission.span.child("fanout.append", Side::Producer);
+                    appends.push(self.append(&submission, span.context()));
+                    appending.push([submission.span, span]);
+                }
+                Err(refused) => submission.span.fail(refused.reason().value()),
             }
         }
         let mut appended = if appends.is_empty() {
@@ -49,23 +61,33 @@ impl Fanout {
         } else {
             self.log.append(appends).await.into_iter()
         };
-        checked
+        let mut appended = appended.by_ref().zip(appending);
+        let answers: Vec<Result<Appended, Error>> = checked
             .into_iter()
             .map(|check| {
                 check?;
-                let appended = appended.next().ok_or(Error::Missing("the log's answer"))?;
-                Ok(appended?)
+                let next = appended.next();
+                let (appended, spans) = next.ok_or(Error::Missing("the log's answer"))?;
+                appended.map_err(Error::from).inspect_err(|failed| {
+                    let reason = failed.reason().value();
+                    for span in &spans {
+                        span.fail(reason);
+                    }
+                })
             })
-            .collect()
+            .collect();
+        let durable = answers.iter().filter(|answer| answer.is_ok());
+        metrics().appended.add(durable.count(), ());
+        answers
     }
 
-    fn append(&self, submission: Submission) -> Append {
+    fn append(&self, submission: &Submission, trace: Option<TraceContext>) -> Append {
         let partitions = self.log.partitions();
         Append {
             partition: derive::partition(&self.partition_key, &submission.conversation, partitions),
             conversation: submission.conversation,
-            record: submission.record,
-            trace: None,
+            record: submission.record.clone(),
+            trace,
         }
     }
 

@@ -8,9 +8,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
-use xchat_ports::{Clock, MessageStore, Routing, message_store::Mark, routing::Route};
+use xchat_ports::{
+    Clock, MessageStore, Routing, TraceContext, message_store::Mark, routing::Route,
+};
 use xchat_proto::gateway::DeliverItem;
 use xchat_types::{ConversationId, DeviceId, Sequence};
 
@@ -18,6 +21,7 @@ use crate::{
     Error,
     deliver::{Deliverer, push},
     domain::{Effects, Place},
+    metrics::{Folded, metrics},
 };
 
 /// A folded record that is written, and of which devices are to hear.
@@ -26,6 +30,10 @@ pub struct Announcement {
     pub conversation: ConversationId,
     pub place: Place,
     pub effects: Effects,
+    /// It had been folded before.
+    pub replayed: bool,
+    /// The span that folded it, if its trace is sampled.
+    pub trace: Option<TraceContext>,
 }
 
 /// Announces batches. Pushes go out at once; marks are collected and flushed.
@@ -70,6 +78,7 @@ impl Announcer {
 
     /// Pushes a batch, one read of routes for all of it, and notes its marks.
     pub async fn announce(&mut self, batch: Vec<Announcement>) {
+        self.measure(&batch);
         let batch: Vec<_> = batch.into_iter().map(Arc::new).collect();
         let devices: BTreeSet<_> = batch
             .iter()
@@ -97,6 +106,7 @@ impl Announcer {
             .collect();
         if !marks.is_empty() {
             self.store.write_marks(&marks).await?;
+            metrics().marks.add(marks.len(), ());
         }
         let Pending { marked, .. } = std::mem::take(&mut self.pending);
         let devices: BTreeSet<_> = marked
@@ -114,6 +124,21 @@ impl Announcer {
             &routes,
         );
         Ok(())
+    }
+
+    fn measure(&self, batch: &[Announcement]) {
+        let now = self.clock.now();
+        for Announcement {
+            effects, replayed, ..
+        } in batch
+        {
+            let folded = Folded::of(effects, *replayed);
+            metrics().folded.one(folded);
+            if let (Folded::Applied, Some(envelope)) = (folded, &effects.envelope) {
+                let took = Duration::from_millis(envelope.accepted_at.until(now));
+                metrics().applied_after.record(took, ());
+            }
+        }
     }
 
     fn note(&mut self, announcement: Arc<Announcement>, routes: &Routes) {

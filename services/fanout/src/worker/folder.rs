@@ -242,6 +242,8 @@ impl Decided {
             conversation: logged.conversation,
             place: logged.place,
             effects,
+            replayed: head.is_none(),
+            trace: None,
         });
         self.heads.push(head);
     }

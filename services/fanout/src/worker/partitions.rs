@@ -7,7 +7,10 @@ use xchat_ports::EventLog;
 use xchat_types::{Offset, PartitionId};
 
 use super::folder::Failure;
-use crate::Error;
+use crate::{
+    Error,
+    metrics::{PartitionState, metrics},
+};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -28,6 +31,16 @@ enum State {
     Open { next: Offset, failures: u32 },
     /// Going on would lose or double records; a human must look.
     Stopped,
+}
+
+impl State {
+    const fn kind(&self) -> PartitionState {
+        match self {
+            Self::Open { .. } => PartitionState::Reading,
+            Self::Closed { .. } => PartitionState::Waiting,
+            Self::Stopped => PartitionState::Stopped,
+        }
+    }
 }
 
 impl Partitions {
@@ -70,6 +83,17 @@ impl Partitions {
                 }
             };
         }
+    }
+
+    pub(super) fn measure(&self) {
+        let count = |wanted: PartitionState| {
+            let states = self.0.values();
+            let count = states.filter(|state| state.kind() == wanted).count();
+            metrics().partitions.count(count as u64, wanted);
+        };
+        count(PartitionState::Reading);
+        count(PartitionState::Waiting);
+        count(PartitionState::Stopped);
     }
 
     pub fn positions(&self) -> Vec<(PartitionId, Offset)> {

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
-use xchat_ports::{EventLog, event_log::Entry};
+use xchat_ports::{EventLog, TraceContext, event_log::Entry};
+use xchat_runtime::{Span, meter::Label as _, trace::Side};
 use xchat_types::{ConversationId, Offset, PartitionId};
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
 use crate::{
     Error,
     domain::{Logged, Place},
+    metrics::{Cause, Folded, metrics},
 };
 
 /// Runs of different conversations that are folded at the same time.
@@ -37,6 +39,35 @@ struct Run {
     partition: PartitionId,
     first: Offset,
     records: Vec<Logged>,
+    /// Of each record.
+    traces: Vec<Option<TraceContext>>,
+}
+
+impl Run {
+    /// What the stores are asked belongs to the first trace of those that are sampled.
+    async fn fold(&self, folder: &Folder) -> Result<Vec<Announcement>, Failure> {
+        let span = |of: &Option<TraceContext>| Span::continued("fanout.fold", Side::Consumer, *of);
+        let spans: Vec<Span> = self.traces.iter().map(span).collect();
+        let first = spans.iter().find(|span| span.is_sampled()).cloned();
+        let folded = first
+            .unwrap_or_default()
+            .scope(folder.run(&self.records))
+            .await;
+        if let Err(failure) = &folded {
+            let cause = Cause::from(failure);
+            metrics().failed_runs.one(cause);
+            for span in &spans {
+                span.fail(cause.value());
+            }
+        }
+        let mut announcements = folded?;
+        for (announcement, span) in announcements.iter_mut().zip(&spans) {
+            let outcome = Folded::of(&announcement.effects, announcement.replayed);
+            span.set(Folded::NAME, outcome.value());
+            announcement.trace = span.context();
+        }
+        Ok(announcements)
+    }
 }
 
 impl Step {
@@ -85,6 +116,7 @@ impl Step {
     /// Opens the partitions that are due.
     pub async fn open(&mut self) {
         self.partitions.open_due(&*self.log).await;
+        self.partitions.measure();
     }
 
     /// Reads from the open partitions. Waits up to `wait` for the first record. Cancel-safe.
@@ -103,7 +135,7 @@ impl Step {
         let runs = self.runs(entries);
         let folder = &self.folder;
         let results: Vec<_> = stream::iter(runs)
-            .map(|run| async move { (folder.run(&run.records).await, run.partition, run.first) })
+            .map(|run| async move { (run.fold(folder).await, run.partition, run.first) })
             .buffer_unordered(PARALLEL_RUNS)
             .collect()
             .await;
@@ -180,11 +212,15 @@ impl Step {
             };
             let at = *found.entry(key).or_insert(runs.len());
             match runs.get_mut(at) {
-                Some(run) => run.records.push(logged),
+                Some(run) => {
+                    run.records.push(logged);
+                    run.traces.push(entry.trace);
+                }
                 None => runs.push(Run {
                     partition: entry.partition,
                     first: entry.offset,
                     records: vec![logged],
+                    traces: vec![entry.trace],
                 }),
             }
         }

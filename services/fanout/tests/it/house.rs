@@ -208,6 +208,7 @@ impl House {
             .into_iter()
             .map(|(conversation, record)| SubmitItem {
                 record,
+                traceparent: String::new(),
                 conversation_id: convert::id_bytes(&conversation),
             });
         let batch = SubmitRequest {

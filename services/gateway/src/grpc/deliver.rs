@@ -3,9 +3,9 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use bytes::Bytes;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
+use xchat_ports::TraceContext;
 use xchat_proto::{
     client::{self, server_frame::Body},
     convert,
@@ -14,11 +14,16 @@ use xchat_proto::{
         gateway_service_server::GatewayService,
     },
 };
+use xchat_runtime::{Span, trace::Side};
 use xchat_types::{ConversationId, DeviceId, Sequence};
 
 use crate::{
+    metrics::{Pushed, Put, metrics},
     registry::Registry,
-    socket::{answer, mailbox::Mailbox},
+    socket::{
+        answer,
+        mailbox::{Mail, Mailbox},
+    },
 };
 
 /// `xchat.gateway.v1.GatewayService`
@@ -52,7 +57,11 @@ impl GatewayService for Deliver {
 
 /// Puts one push in the mailboxes of its targets; names those that have no socket here.
 fn put(registry: &Registry, item: DeliverItem) -> DeliverResult {
-    let parcel = item.push.and_then(Parcel::wrap);
+    let of = TraceContext::from_traceparent(&item.traceparent);
+    let span = Span::continued("gateway.deliver", Side::Consumer, of);
+    span.set_count("sockets", item.targets.len());
+    let kind = item.push.as_ref().map(Pushed::of);
+    let parcel = item.push.and_then(|push| Parcel::wrap(push, span));
     let missed_device_ids = item
         .targets
         .into_iter()
@@ -61,13 +70,14 @@ fn put(registry: &Registry, item: DeliverItem) -> DeliverResult {
             let mailbox = device
                 .ok()
                 .and_then(|device| registry.find(device, target.connection_id));
-            match (&parcel, mailbox) {
-                (Some(parcel), Some(mailbox)) => {
-                    parcel.put(&mailbox);
-                    false
-                }
-                _ => true,
+            let put = match (&parcel, mailbox) {
+                (Some(parcel), Some(mailbox)) => parcel.put(&mailbox),
+                _ => Put::Missed,
+            };
+            if let Some(kind) = kind {
+                metrics().pushes.one((kind, put));
             }
+            put == Put::Missed
         })
         .map(|target| target.device_id)
         .collect();
@@ -76,12 +86,13 @@ fn put(registry: &Registry, item: DeliverItem) -> DeliverResult {
 
 /// An encoded push, and what the window must know of it.
 struct Parcel {
-    frame: Bytes,
+    mail: Mail,
     records: Option<(ConversationId, Sequence, u32)>,
 }
 
 impl Parcel {
-    fn wrap(push: Push) -> Option<Self> {
+    /// The span ends when the last of its sockets has been written to.
+    fn wrap(push: Push, span: Span) -> Option<Self> {
         let mut records = None;
         let body = match push {
             Push::Deliver(deliver) => {
@@ -93,17 +104,20 @@ impl Parcel {
             Push::Resync(resync) => Body::ResyncPush(resync),
         };
         Some(Self {
-            frame: answer::push(body),
+            mail: Mail {
+                frame: answer::push(body),
+                span,
+            },
             records,
         })
     }
 
-    fn put(&self, mailbox: &Mailbox) {
+    fn put(&self, mailbox: &Mailbox) -> Put {
         match self.records {
             Some((conversation, highest, records)) => {
-                mailbox.push_records(conversation, highest, records, self.frame.clone());
+                mailbox.push_records(conversation, highest, records, self.mail.clone())
             }
-            None => mailbox.push_note(self.frame.clone()),
+            None => mailbox.push_note(self.mail.clone()),
         }
     }
 }

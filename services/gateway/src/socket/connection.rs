@@ -20,6 +20,7 @@ use xchat_proto::common::{Error, Reason};
 
 use crate::{
     edge::Edge,
+    metrics::{Arrived, OpenSocket, metrics},
     socket::{
         answer,
         greeting::{self, Session},
@@ -47,10 +48,14 @@ pub(crate) async fn run(edge: Arc<Edge>, arrival: Arrival) {
     let session = tokio::select! {
         biased;
         // Without a word: it would keep what has to be given back at once.
-        () = seat.displaced() => None,
-        session = receive(&edge, &mut stream) => session,
+        () = seat.displaced() => Err(Arrived::Displaced),
+        session = receive(&edge, &mut stream) => session.ok_or(Arrived::Refused),
     };
-    let Some(session) = session else {
+    let arrived = session
+        .as_ref()
+        .map_or_else(|left| *left, |_| Arrived::LoggedIn);
+    metrics().arrivals.one(arrived);
+    let Ok(session) = session else {
         return;
     };
     unlock.unlock();
@@ -76,6 +81,7 @@ async fn receive(edge: &Edge, stream: &mut Stream) -> Option<Session> {
 
 async fn farewell_of(edge: &Edge, stream: &mut Stream, farewell: Option<Error>) {
     if let Some(error) = farewell {
+        metrics().refusals.one(error.reason());
         let last = answer::answer(0, Err(error));
         let send = stream.send(Message::Binary(last));
         let _ = tokio::time::timeout(edge.config.write_timeout.0, send).await;
@@ -99,6 +105,7 @@ struct Connection<S> {
     mailbox: Arc<Mailbox>,
     stream: WebSocketStream<S>,
     work: FuturesUnordered<Work>,
+    _counted: OpenSocket,
     heard: Instant,
     /// When the session's access token ends, and the socket with it.
     ends: Instant,
@@ -130,6 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             mailbox,
             stream,
             work,
+            _counted: OpenSocket::count(),
             heard,
             ends,
         })
@@ -179,15 +187,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let Taken {
             frames: mail,
+            spans,
             closing,
         } = self.mailbox.take();
         frames.extend(mail.into_iter().map(Message::Binary));
         if let Some(reason) = closing {
             let after = self.edge.reconnect_after_ms();
+            metrics().goodbyes.one(reason);
             frames.push(Message::Binary(answer::going_away(reason, after)));
             go_on = false;
         }
-        self.write(frames).await && go_on
+        let written = self.write(frames).await;
+        drop(spans);
+        written && go_on
     }
 
     fn hear(
@@ -257,6 +269,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The token has died and was not renewed in band.
     fn end(&self, frames: &mut Vec<Message>) -> bool {
         let after = self.edge.reconnect_after_ms();
+        metrics().goodbyes.one(Reason::TokenExpired);
         let goodbye = answer::going_away(Reason::TokenExpired, after);
         frames.push(Message::Binary(goodbye));
         false

@@ -17,7 +17,8 @@ use xchat_types::{AccountId, DeviceId, Millis, limits};
 use crate::{
     edge::Edge,
     socket::{
-        answer::{self, Answer, error},
+        answer::{Answer, error},
+        asked::Asked,
         upgrade::Stream,
     },
 };
@@ -58,8 +59,10 @@ pub(crate) async fn greet(edge: &Edge, stream: &mut Stream) -> Result<Session, F
                 ))
             })??;
         let request_id = frame.request_id;
-        let (reply, session) = greeting.answer(edge, frame).await;
-        let bytes = answer::answer(request_id, reply);
+        let asked = Asked::begin(frame.body.as_ref());
+        let answered = asked.span.scope(greeting.answer(edge, frame)).await;
+        let (reply, session) = answered;
+        let bytes = asked.answer(request_id, reply);
         let sent = tokio::time::timeout(
             edge.config.write_timeout.0,
             stream.send(Message::Binary(bytes)),

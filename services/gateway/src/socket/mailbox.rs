@@ -9,9 +9,28 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::Notify;
 use xchat_proto::common::Reason;
+use xchat_runtime::Span;
 use xchat_types::{ConversationId, Sequence};
 
-use crate::{domain::window::Window, socket::answer};
+use crate::{
+    domain::window::Window,
+    metrics::{Put, metrics},
+    socket::answer,
+};
+
+/// An encoded push, and the span of its delivery.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    pub(crate) frame: Bytes,
+    pub(crate) span: Span,
+}
+
+impl From<Bytes> for Mail {
+    fn from(frame: Bytes) -> Self {
+        let span = Span::none();
+        Self { frame, span }
+    }
+}
 
 /// The side of a socket that other tasks see.
 #[derive(Debug)]
@@ -25,6 +44,8 @@ pub(crate) struct Mailbox {
 #[derive(Debug)]
 struct State {
     frames: VecDeque<Bytes>,
+    /// Of those that are sampled.
+    spans: Vec<Span>,
     bytes: usize,
     window: Window,
     resync: bool,
@@ -47,6 +68,8 @@ enum Route {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) frames: Vec<Bytes>,
+    /// End when they are dropped: with the write.
+    pub(crate) spans: Vec<Span>,
     pub(crate) closing: Option<Reason>,
 }
 
@@ -55,6 +78,7 @@ impl Mailbox {
         Self {
             state: Mutex::new(State {
                 frames: VecDeque::new(),
+                spans: Vec::new(),
                 bytes: 0,
                 window: Window::new(window),
                 resync: false,
@@ -78,37 +102,46 @@ impl Mailbox {
         conversation: ConversationId,
         highest: Sequence,
         records: u32,
-        frame: Bytes,
-    ) {
+        mail: impl Into<Mail>,
+    ) -> Put {
+        let mail = mail.into();
         let mut state = self.lock();
         if state.closing.is_some() {
-            return;
+            return Put::Closing;
         }
         if state.window.skips(conversation, highest) {
-            return;
+            return Put::SetAside;
         }
-        if !self.has_room(&state, &frame) {
+        if !self.has_room(&state, &mail.frame) {
             state.window.close();
-        } else if state.window.admit(conversation, highest, records) {
-            state.put(frame);
-            drop(state);
-            self.changed.notify_one();
+            return Put::Dropped;
         }
+        if !state.window.admit(conversation, highest, records) {
+            return Put::Dropped;
+        }
+        state.put(mail);
+        drop(state);
+        self.changed.notify_one();
+        Put::Queued
     }
 
     /// Puts a push in that is not counted: an outcome, a welcome, a resync.
-    pub(crate) fn push_note(&self, frame: Bytes) {
+    pub(crate) fn push_note(&self, mail: impl Into<Mail>) -> Put {
+        let mail = mail.into();
         let mut state = self.lock();
         if state.closing.is_some() {
-            return;
+            return Put::Closing;
         }
-        if self.has_room(&state, &frame) {
-            state.put(frame);
+        let put = if self.has_room(&state, &mail.frame) {
+            state.put(mail);
+            Put::Queued
         } else {
             state.window.close();
-        }
+            Put::Dropped
+        };
         drop(state);
         self.changed.notify_one();
+        put
     }
 
     fn has_room(&self, state: &State, frame: &Bytes) -> bool {
@@ -181,10 +214,12 @@ impl Mailbox {
         state.bytes = 0;
         if state.resync || state.window.reopen() {
             state.resync = false;
+            metrics().resyncs.one(());
             frames.push(answer::resync());
         }
         Taken {
             frames,
+            spans: std::mem::take(&mut state.spans),
             closing: state.closing,
         }
     }
@@ -203,9 +238,10 @@ impl Mailbox {
 }
 
 impl State {
-    fn put(&mut self, frame: Bytes) {
+    fn put(&mut self, Mail { frame, span }: Mail) {
         self.bytes = self.bytes.saturating_add(frame.len());
         self.frames.push_back(frame);
+        self.spans.extend(span.is_sampled().then_some(span));
     }
 }
 

@@ -10,14 +10,15 @@ use xchat_proto::{
     convert::{self, id_bytes},
     fanout, identity,
 };
-use xchat_runtime::status::failure;
+use xchat_runtime::{Span, status::failure};
 use xchat_types::{ConversationId, RecordKind, Sequence};
 
 use crate::{
     domain::admission,
     edge::Edge,
     socket::{
-        answer::{self, Answer, error},
+        answer::{Answer, error},
+        asked::Asked,
         connection::Work,
         greeting::{self, Session},
         mailbox::Mailbox,
@@ -37,29 +38,29 @@ pub(crate) struct Context {
 /// before this returns.
 pub(crate) fn start(context: Context, frame: ClientFrame) -> Work {
     let request_id = frame.request_id;
+    let asked = Asked::begin(frame.body.as_ref());
     match frame.body {
         Some(Ask::Submit(submit)) => {
-            let accepted = context.submit(submit);
-            async move { (answer::answer(request_id, accepted.await), None) }.boxed()
+            let accepted = context.submit(submit, &asked.span);
+            async move { (asked.answer(request_id, accepted.await), None) }.boxed()
         }
         Some(Ask::Refresh(refresh)) => async move {
-            match greeting::refresh(&context.edge, refresh).await {
-                Ok((reply, session)) => (
-                    answer::answer(request_id, Ok(Tell::Refresh(reply))),
-                    Some(session),
-                ),
-                Err(error) => (answer::answer(request_id, Err(error)), None),
-            }
+            let refreshed = greeting::refresh(&context.edge, refresh);
+            let (reply, session) = match asked.span.scope(refreshed).await {
+                Ok((reply, session)) => (Ok(Tell::Refresh(reply)), Some(session)),
+                Err(error) => (Err(error), None),
+            };
+            (asked.answer(request_id, reply), session)
         }
         .boxed(),
-        Some(body) => {
-            async move { (answer::answer(request_id, context.ask(body).await), None) }.boxed()
+        Some(body) => async move {
+            let answer = asked.span.scope(context.ask(body)).await;
+            (asked.answer(request_id, answer), None)
         }
+        .boxed(),
         None => async move {
-            (
-                answer::answer(request_id, Err(greeting::not_a_frame())),
-                None,
-            )
+            let answer = asked.answer(request_id, Err(greeting::not_a_frame()));
+            (answer, None)
         }
         .boxed(),
     }
@@ -77,6 +78,7 @@ impl Context {
     fn submit(
         &self,
         submit: client::SubmitRequest,
+        span: &Span,
     ) -> impl Future<Output = Answer> + Send + 'static {
         let edge = &self.edge;
         let admitted = admission::admit(submit, self.session.device, edge.sizes(), edge.now());
@@ -86,6 +88,7 @@ impl Context {
                 let item = fanout::SubmitItem {
                     conversation_id: id_bytes(&admitted.header.conversation),
                     record: admitted.record,
+                    traceparent: span.traceparent(),
                 };
                 Ok((edge.fanout.submit(item)?, admitted.accepted_at))
             }),

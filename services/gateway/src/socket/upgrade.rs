@@ -27,6 +27,7 @@ use xchat_types::limits;
 
 use crate::{
     edge::Edge,
+    metrics::{Arrived, metrics},
     socket::{
         budget::{Budget, Unlock},
         connection,
@@ -52,6 +53,7 @@ pub(crate) async fn upgrade(State(edge): State<Arc<Edge>>, mut request: Request)
         Err(what) => return (StatusCode::UPGRADE_REQUIRED, what).into_response(),
     };
     let Ok(socket) = Arc::clone(&edge.sockets).try_acquire_owned() else {
+        metrics().arrivals.one(Arrived::Overloaded);
         return overloaded();
     };
     let seat = edge.lobby.enter(peer(&request));

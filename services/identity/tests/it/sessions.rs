@@ -16,7 +16,7 @@ use crate::{
 pub(crate) async fn verifier(house: &House) -> Verifier {
     let description = house.describe().await;
     let clock: Arc<dyn Clock> = Arc::<xchat_adapter_memory::ManualClock>::clone(&house.clock);
-    let source = Arc::new(RpcRevocations(house.channel.clone()));
+    let source = Arc::new(RpcRevocations(house.channel.clone().untraced()));
     let list = Arc::new(RevocationList::new(source, Arc::clone(&clock)));
     list.refresh().await.unwrap();
     let server = description.server_id.as_ref().try_into().unwrap();

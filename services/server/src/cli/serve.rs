@@ -1,7 +1,7 @@
 //! Running.
 
 use tokio::runtime::Builder;
-use xchat_runtime::{lifecycle, telemetry};
+use xchat_runtime::{lifecycle, mtls::Mtls, telemetry::Telemetry};
 
 use super::{LayerArgs, say, settings};
 use crate::{
@@ -12,22 +12,29 @@ use crate::{
 /// Runs the roles until a signal, or until a part of the server dies.
 pub(super) fn serve(arguments: LayerArgs, roles: &[Role]) -> Result<(), StartError> {
     let config = settings::load(arguments)?.config;
-    telemetry::init(&config.log);
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| unavailable("runtime", &error))?;
     let roles = if roles.is_empty() { &Role::ALL } else { roles };
-    runtime.block_on(run(&config, roles))
+    let mtls = wiring::mtls(&config)?;
+    let telemetry = {
+        let _within = runtime.enter();
+        let service = Role::service(roles);
+        Telemetry::start(&config.log, &config.telemetry, service, mtls.as_ref())
+    };
+    let ended = runtime.block_on(run(&config, roles, mtls));
+    telemetry.stop();
+    ended
 }
 
-async fn run(config: &Config, roles: &[Role]) -> Result<(), StartError> {
+async fn run(config: &Config, roles: &[Role], mtls: Option<Mtls>) -> Result<(), StartError> {
     let signals = lifecycle::signals().map_err(|error| unavailable("signals", &error))?;
     let Prepared {
         plan,
         backends,
         addresses,
-    } = wiring::prepare(config, roles).await?;
+    } = wiring::prepare(config, roles, mtls).await?;
     let ready = addresses.ready_line();
     let ended = lifecycle::run(plan, signals, || {
         let _ = say(&ready);

@@ -11,6 +11,7 @@
 mod config_docs;
 mod full_disk;
 mod golden;
+mod metrics_docs;
 mod mistakes;
 mod process;
 mod roles;
