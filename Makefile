@@ -46,6 +46,10 @@ test: setup-test ## Run all tests; the last line sums them
 test-faults: setup-test ## Kill the server 200 times under load and check every record, about 20 minutes
 	@cargo test --locked -p xchat-integration-tests --test it -- --ignored --nocapture killed::
 
+.PHONY: test-planted
+test-planted: setup-test ## Plant faults one by one and see each found, about 25 minutes; FAULTS="NAME …" for some
+	@$(XTASK) planted $(FAULTS)
+
 .PHONY: ci
 ci: setup-check fmt-check lint check deny rustdoc demo-check test ## Everything that must pass, tests last
 

@@ -8,6 +8,7 @@
 )]
 
 mod docs;
+mod planted;
 mod proto;
 mod repository;
 mod size;
@@ -39,12 +40,16 @@ enum Command {
     CheckProto,
     /// No machine path, registry host or catch-all file name
     CheckWords,
+    /// Planted faults still fit the sources
+    CheckPlanted,
     /// Write the generated sections of the docs
     Docs {
         /// Only say whether they are up to date
         #[arg(long)]
         check: bool,
     },
+    /// Plant each fault, or those named, and say whether its tests find it
+    Planted { faults: Vec<String> },
     /// Pass test output through and end with one summed line
     TestSummary,
 }
@@ -67,7 +72,9 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::CheckTiers => tiers::check()?,
         Command::CheckProto => proto::check()?,
         Command::CheckWords => words::check()?,
+        Command::CheckPlanted => planted::check()?,
         Command::Docs { check } => docs::run(*check)?,
+        Command::Planted { faults } => return planted::run(faults),
         Command::TestSummary => return summary::run(),
     };
     for finding in &findings {
@@ -84,6 +91,7 @@ fn all() -> Result<Vec<String>> {
     let mut findings = size::check()?;
     findings.extend(tiers::check()?);
     findings.extend(words::check()?);
+    findings.extend(planted::check()?);
     findings.extend(docs::run(true)?);
     findings.extend(proto::check()?);
     Ok(findings)

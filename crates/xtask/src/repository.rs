@@ -36,19 +36,22 @@ pub(crate) fn root() -> Result<PathBuf> {
     Ok(PathBuf::from(top.trim_end()))
 }
 
-/// All text files, tracked or new, but no ignored one.
-pub(crate) fn files() -> Result<Vec<File>> {
+/// All files, tracked or new, but no ignored one.
+pub(crate) fn paths() -> Result<Vec<String>> {
     let root = root()?;
     let list = ["-C", path(&root)?, "ls-files", "-z", "--cached", "--others"];
     let list = run("git", &[&list[..], &["--exclude-standard"]].concat())?;
+    Ok(list.split_terminator('\0').map(str::to_owned).collect())
+}
+
+/// Those that are text.
+pub(crate) fn files() -> Result<Vec<File>> {
+    let root = root()?;
     let mut files = Vec::new();
-    for line in list.split_terminator('\0') {
+    for path in paths()? {
         // A deleted file is still listed; a binary one has no text.
-        if let Ok(text) = fs::read_to_string(root.join(line)) {
-            files.push(File {
-                path: line.to_owned(),
-                text,
-            });
+        if let Ok(text) = fs::read_to_string(root.join(&path)) {
+            files.push(File { path, text });
         }
     }
     Ok(files)

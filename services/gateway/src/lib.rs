@@ -190,3 +190,6 @@ async fn drain(edge: Arc<Edge>) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -381,6 +381,33 @@ async fn nothing_is_taken_while_records_wait_too_long_or_the_lag_is_unknown() {
 }
 
 #[tokio::test]
+async fn what_the_log_has_not_taken_is_not_accepted() {
+    use xchat_adapter_memory::{Faults, ManualClock, MemoryEventLog, MemoryMessageStore};
+    use xchat_ports::Clock;
+    let clock = Arc::new(ManualClock::new(*crate::world::START));
+    let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
+    let log = MemoryEventLog::new(1, Arc::clone(&shared));
+    let store = Arc::new(MemoryMessageStore::new(shared));
+    let mut house = House::on(clock, Arc::new(log.clone()), store, &quick());
+    let mut world = World::new();
+    let spot = world.spot(0);
+    let genesis = world.people[0].genesis(spot).encode();
+    let held = || log.entries(xchat_types::PartitionId(0)).len();
+
+    log.set_faults(Faults {
+        refused: 1_000,
+        ..Faults::none()
+    });
+    let told = house.submit(vec![(CONVERSATION, genesis.clone())]).await;
+    assert_eq!(told, [Some(Reason::Unavailable)], "not accepted");
+    assert_eq!(held(), 0);
+    log.set_faults(Faults::none());
+    let told = house.submit(vec![(CONVERSATION, genesis)]).await;
+    assert_eq!((told, held()), (vec![None], 1), "accepted, and there");
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn a_parked_record_takes_its_sequence_and_is_delivered_as_such() {
     let (clock, log, store) = engines();
     let mut house = House::on(clock, Arc::clone(&log), store, &quick());

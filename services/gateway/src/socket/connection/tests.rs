@@ -1,43 +1,13 @@
 use tokio::io::DuplexStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
-use xchat_adapter_memory::SeededRng;
-use xchat_ports::Clock;
 use xchat_proto::{
     Message as _,
     client::{GoingAwayPush, ServerFrame, server_frame::Body},
 };
-use xchat_runtime::{channel, tasks::Tasks};
 use xchat_types::{AccountId, DeviceId, Millis};
 
 use super::*;
-use crate::{Config, Deps};
-
-/// A wall clock that goes with the paused time of the test.
-#[derive(Debug)]
-struct PausedClock(Instant);
-
-impl Clock for PausedClock {
-    fn now(&self) -> Millis {
-        let elapsed = u64::try_from(self.0.elapsed().as_millis()).unwrap();
-        Millis(1_700_000_000_000 + elapsed)
-    }
-}
-
-/// An edge whose services answer nothing.
-fn edge() -> Arc<Edge> {
-    let nobody = || channel::pair().0;
-    let deps = Deps {
-        identity: nobody(),
-        fanout: nobody(),
-        presence: nobody(),
-        clock: Arc::new(PausedClock(Instant::now())),
-        rng: Arc::new(SeededRng::new(1)),
-        tasks: Tasks::new(),
-        address: String::new(),
-        open_files: None,
-    };
-    crate::edge(&Config::default(), deps).0
-}
+use crate::tests::edge;
 
 fn session(edge: &Edge, life: Duration) -> Session {
     let life = u64::try_from(life.as_millis()).unwrap();
@@ -55,8 +25,13 @@ async fn sockets(bytes: usize) -> (WebSocketStream<DuplexStream>, WebSocketStrea
     (near, far)
 }
 
-/// Reads, and so answers pings, until the server says that it goes away.
+/// Reads, and so answers pings, until the server says that it goes away: in ten minutes at most.
 async fn goodbye(far: &mut WebSocketStream<DuplexStream>) -> GoingAwayPush {
+    let said = tokio::time::timeout(Duration::from_mins(10), heard(far)).await;
+    said.expect("the server says goodbye in time")
+}
+
+async fn heard(far: &mut WebSocketStream<DuplexStream>) -> GoingAwayPush {
     while let Some(Ok(message)) = far.next().await {
         let Message::Binary(bytes) = message else {
             continue;
