@@ -21,7 +21,7 @@ use xchat_types::{
 use crate::{
     person::{DAY, Person},
     rig::{Rig, Table, assert_same, reference},
-    script::{Act, commit, control, play, say, short},
+    script::{Act, Say, commit, control, play, say, short},
     stepping::Stepping,
     world::{CONVERSATION, START, World},
 };
@@ -110,6 +110,41 @@ async fn what_a_head_names_is_there_before_the_head() {
         *seen.lock().unwrap(),
         head(&rig.store, CONVERSATION).sequence.0
     );
+}
+
+/// Only the fold parks: what can't be read now is read later.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_waited_for_and_nothing_is_parked() {
+    let records = history();
+    let expected = reference(&records).await;
+    let rig = Rig::new(&records);
+    // One record at a time, so that each that needs the group reads it.
+    rig.log.set_faults(Faults {
+        pages_of_one: true,
+        ..Faults::none()
+    });
+    let silent = Arc::new(Mutex::new(0_u32));
+    let hook = {
+        let (store, silent) = (rig.store.clone(), Arc::clone(&silent));
+        move |method| {
+            let mut silent = silent.lock().unwrap();
+            // Two of three times.
+            let refuses = method == "read_group_states" && {
+                *silent += 1;
+                !silent.is_multiple_of(3)
+            };
+            store.set_faults(Faults {
+                refused: if refuses { 1_000 } else { 0 },
+                ..Faults::none()
+            });
+        }
+    };
+    let store = Stepping::hooked(Arc::new(rig.store.clone()), hook);
+    rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store))
+        .drain(true)
+        .await;
+    assert!(*silent.lock().unwrap() >= 9, "three records need the group");
+    assert_same(&rig.table(), &expected, "a group that could not be read");
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,6 +336,44 @@ fn of_sixteen_commits_for_one_epoch_one_is_accepted_and_everybody_goes_on_with_i
                 .all(|group| group.epoch_authenticator() == authenticator)
         );
     }
+}
+
+#[test]
+fn an_envelope_of_an_older_epoch_counts_only_while_nobody_came_or_went() {
+    let mut world = World::new();
+    let older = |lag| {
+        Act::Say(Say {
+            who: 0,
+            size: 9,
+            lag,
+            off: 0,
+            class: 3,
+            expired: false,
+        })
+    };
+    let mut last = |acts: &[Act]| {
+        let mut last = None;
+        for act in acts {
+            for (bytes, _) in crate::script::records(&mut world, act) {
+                last = Some(world.append(bytes).0);
+            }
+        }
+        last.unwrap()
+    };
+    let stale = Outcome::Refused(RefuseReason::StaleEpoch);
+    let accept = control(1, ControlKind::Accept);
+    last(&[Act::Genesis { who: 0 }, commit(0, Some((true, 1))), accept]);
+    last(&[commit(0, None), commit(1, None), commit(0, None)]);
+    assert_eq!(last(&[older(3)]), Outcome::Applied(Sequence(7)));
+    assert_eq!(last(&[older(4)]), stale, "bob came after it");
+    assert_eq!(last(&[commit(1, None), older(4)]), stale, "too old");
+    assert_eq!(last(&[older(3)]), Outcome::Applied(Sequence(9)));
+    let added = commit(0, Some((true, 2)));
+    assert_eq!(last(&[added, older(1)]), stale, "carol could not read it");
+    let left = [control(1, ControlKind::Leave), commit(0, Some((false, 1)))];
+    assert_eq!(last(&[left[0].clone(), older(1)]), stale, "bob has left");
+    assert_eq!(last(&[left[1].clone(), older(1)]), stale, "bob is out");
+    assert_eq!(last(&[older(0)]), Outcome::Applied(Sequence(13)));
 }
 
 #[test]
