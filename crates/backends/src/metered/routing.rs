@@ -1,7 +1,10 @@
 //! Routes.
 
 use async_trait::async_trait;
-use xchat_ports::{PortResult, Routing, routing::Route};
+use xchat_ports::{
+    PortResult, Routing,
+    routing::{Refreshed, Route},
+};
 use xchat_types::DeviceId;
 
 use super::{Metered, timed};
@@ -13,7 +16,7 @@ impl Routing for Metered<dyn Routing> {
         timed(Call::RoutesSet, self.0.set(route, lease_ms)).await
     }
 
-    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Vec<DeviceId>> {
+    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Refreshed> {
         timed(Call::RoutesRefresh, self.0.refresh(routes, lease_ms)).await
     }
 

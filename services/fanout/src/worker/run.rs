@@ -22,9 +22,9 @@ pub struct Pace {
 }
 
 const LONGEST_READ: Duration = Duration::from_secs(1);
-/// Others wait for revoked partitions, so an engine that does not answer is not waited for: the
-/// next owner does again what was not committed.
-const FINISHING: Duration = Duration::from_secs(10);
+/// Others wait for revoked partitions, and for a worker that ends. A store that syncs later, or does
+/// not answer, is not waited for: the next owner does again what was not committed.
+const FINISHING: Duration = Duration::from_secs(1);
 const AFTER_ERROR: Duration = Duration::from_millis(500);
 
 /// A worker with what it owns.
@@ -59,10 +59,23 @@ pub async fn run(work: Work, pace: Pace, stop: CancellationToken) {
         while !folded.is_cancelled() {
             let next = Instant::now() + pace.commit;
             let _ = timeout_at(next, folded.cancelled()).await;
-            log_failure(committer.lock().await.commit().await);
+            tokio::select! {
+                saved = commit(&committer) => log_failure(saved),
+                () = finishing(&folded) => {}
+            }
         }
     };
     tokio::join!(folding, committing);
+}
+
+async fn commit(committer: &Mutex<Committer>) -> Result<(), Error> {
+    committer.lock().await.commit().await
+}
+
+/// What an ended fold's last commit may take.
+async fn finishing(folded: &CancellationToken) {
+    folded.cancelled().await;
+    sleep(FINISHING).await;
 }
 
 fn log_failure(result: Result<(), Error>) {
@@ -111,12 +124,10 @@ async fn adopt(
             step.stop_reading(&ids);
             let finish = async {
                 step.flush().await?;
-                committer.lock().await.commit().await
+                commit(committer).await
             };
             if let Ok(finished) = timeout(FINISHING, finish).await {
                 log_failure(finished);
-            } else {
-                tracing::warn!("revoked partitions could not be finished in time");
             }
             step.forget(&ids);
             ownership.released(&ids).await;
