@@ -2,7 +2,7 @@
 //! into the same server when both roles live in one process.
 //!
 //! tonic sets no limits by itself; both builders here do: 5 s for a call, 256 streams, keepalive
-//! 30 s / 10 s, a connection age, and [`MAX_MESSAGE_BYTES`] for every generated client and
+//! 5 s / 5 s, a connection age, and [`MAX_MESSAGE_BYTES`] for every generated client and
 //! server (`max_decoding_message_size`, which tonic only offers there).
 
 mod address;
@@ -32,8 +32,9 @@ pub const DEADLINE: Duration = Duration::from_secs(5);
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 const STREAMS: u32 = 256;
-const KEEPALIVE: Duration = Duration::from_secs(30);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that stands still is left for another before a call or two have timed out.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// HTTP/2 windows: a batch fits without waiting for the other end to make room.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
