@@ -19,6 +19,7 @@ mod faults;
 mod full;
 mod killed;
 mod restarts;
+mod telemetry;
 
 use xchat_integration_tests::{House, Shape};
 
