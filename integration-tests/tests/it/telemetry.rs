@@ -3,6 +3,8 @@
 
 mod collector;
 mod secrets;
+#[cfg(not(feature = "fleet"))]
+mod tls;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -92,7 +94,7 @@ async fn talk(house: &House) -> Vec<Secret> {
 
 async fn one_trace(shape: Shape) {
     let collector = Collector::start().await;
-    let mut house = exporting(shape, &collector.endpoint, "1");
+    let mut house = exporting(shape, &collector.endpoint(), "1");
     let secrets = talk(&house).await;
     house.stop();
     let kept = collector.kept();
@@ -254,7 +256,7 @@ async fn a_client_can_neither_name_its_trace_nor_have_it_sampled() {
     let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
     for (sampling, spans) in [("0", false), ("1", true)] {
         let collector = Collector::start().await;
-        let mut house = exporting(Shape::OneProcess, &collector.endpoint, sampling);
+        let mut house = exporting(Shape::OneProcess, &collector.endpoint(), sampling);
         say_hello_within(&house, &traceparent).await;
         house.stop();
         let kept = collector.kept();
@@ -295,4 +297,35 @@ async fn a_collector_that_never_answers_holds_nothing_up() {
     // Connections are taken by the kernel, and nobody reads them.
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
     undisturbed(&format!("http://{}", deaf.local_addr().unwrap())).await;
+}
+
+#[cfg(not(feature = "fleet"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_behind_tls_shows_a_certificate_of_the_services_and_sees_one() {
+    let (collector, ca) = (Collector::start().await, tls::authority());
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = tls::settings(&ca, folder.path());
+    let mut tasks = tokio::task::JoinSet::new();
+    let endpoint = tls::in_front_of(collector.address, &ca, &mut tasks).await;
+    settings.push(("telemetry__endpoint", endpoint));
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let mut house = house_with(Shape::OneProcess, &settings);
+    house.stop();
+    let uptime = |kept: Kept| {
+        let mut metrics = kept.metrics.iter();
+        metrics.any(|(_, one)| one.name == "xchat_runtime_uptime_seconds")
+    };
+    assert!(uptime(collector.kept()), "{}", house.logs());
+
+    // A collector of another CA gets nothing, and the server minds only its logs.
+    let (stranger, other) = (Collector::start().await, tls::authority());
+    let endpoint = tls::in_front_of(stranger.address, &other, &mut tasks).await;
+    let settings = settings.into_iter().map(|(key, value)| match key {
+        "telemetry__endpoint" => (key, endpoint.as_str()),
+        _ => (key, value),
+    });
+    let mut house = house_with(Shape::OneProcess, &settings.collect::<Vec<_>>());
+    house.stop();
+    assert!(!uptime(stranger.kept()));
+    assert!(house.logs().contains("the collector takes no telemetry"));
 }

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     ambient::SystemRng,
     channel::{Address, Remote},
+    metrics::metrics,
     mtls::Mtls,
     trace,
 };
@@ -71,6 +72,8 @@ impl Providers {
         };
         trace::export_to(providers.spans.tracer("xchat"));
         global::set_meter_provider(providers.numbers.clone());
+        // Begins to count the process's time.
+        let _ = metrics();
         Ok(providers)
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write as _,
+    net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
@@ -33,7 +34,7 @@ use xchat_proto::Message;
 /// Everything that came. Dropping it ends the collector.
 #[derive(Debug)]
 pub(crate) struct Collector {
-    pub(crate) endpoint: String,
+    pub(crate) address: SocketAddr,
     kept: Arc<Mutex<Kept>>,
     server: JoinHandle<()>,
 }
@@ -51,7 +52,7 @@ pub(crate) struct Kept {
 impl Collector {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         let kept = Arc::<Mutex<Kept>>::default();
         let receiver = Receiver(Arc::clone(&kept));
         let server = Server::builder()
@@ -62,10 +63,14 @@ impl Collector {
         #[allow(clippy::disallowed_methods, reason = "ended when it is dropped")]
         let server = tokio::spawn(async move { server.await.unwrap() });
         Self {
-            endpoint,
+            address,
             kept,
             server,
         }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     pub(crate) fn kept(&self) -> Kept {
@@ -87,13 +92,13 @@ impl Receiver {
         &self,
         request: Request<M>,
         take: impl FnOnce(&mut Kept, M),
-    ) -> Result<Response<A>, Status> {
+    ) -> Response<A> {
         let (metadata, _, message) = request.into_parts();
         let mut kept = self.0.lock().unwrap();
         kept.bytes.extend(message.encode_to_vec());
         kept.bytes.extend(text(&metadata).into_bytes());
         take(&mut kept, message);
-        Ok(Response::new(A::default()))
+        Response::new(A::default())
     }
 }
 
@@ -123,13 +128,13 @@ impl TraceService for Receiver {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.keep(request, |kept, message| {
+        Ok(self.keep(request, |kept, message| {
             for of in message.resource_spans {
                 let service = service(of.resource);
                 let spans = of.scope_spans.into_iter().flat_map(|scope| scope.spans);
                 kept.spans.extend(spans.map(|span| (service.clone(), span)));
             }
-        })
+        }))
     }
 }
 
@@ -139,14 +144,14 @@ impl MetricsService for Receiver {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        self.keep(request, |kept, message| {
+        Ok(self.keep(request, |kept, message| {
             for of in message.resource_metrics {
                 let service = service(of.resource);
                 let metrics = of.scope_metrics.into_iter().flat_map(|scope| scope.metrics);
                 kept.metrics
                     .extend(metrics.map(|metric| (service.clone(), metric)));
             }
-        })
+        }))
     }
 }
 
@@ -156,7 +161,7 @@ impl LogsService for Receiver {
         &self,
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
-        self.keep(request, |kept, message| {
+        Ok(self.keep(request, |kept, message| {
             for of in message.resource_logs {
                 let service = service(of.resource);
                 let lines = of
@@ -165,6 +170,6 @@ impl LogsService for Receiver {
                     .flat_map(|scope| scope.log_records);
                 kept.lines.extend(lines.map(|line| (service.clone(), line)));
             }
-        })
+        }))
     }
 }

@@ -27,6 +27,10 @@ proof_effort = 200
 [gateway]
 message_burst = 0
 heartbeat = '1h'
+[telemetry]
+endpoint = 'https://192.0.2.1:4317'
+sampling = 2
+interval = '1ms'
 ";
 
 #[test]
@@ -49,6 +53,9 @@ fn every_check_of_every_section_is_reported_at_once() {
         "presence.lease_min",
         "public.listen",
         "shutdown.grace",
+        "telemetry.endpoint",
+        "telemetry.interval",
+        "telemetry.sampling",
     ];
     assert_eq!(keys, expected, "{mistakes}");
     assert!(
