@@ -28,7 +28,7 @@ enum Asked {
 /// After an error that says: later.
 const LATER: Duration = Duration::from_millis(100);
 /// Then a device leaves by itself and comes again, where there are several gateways to another.
-const STAY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
+const STAY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(1));
 
 #[derive(Debug)]
 pub(super) struct Session<'a> {

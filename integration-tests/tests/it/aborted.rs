@@ -10,7 +10,7 @@ use crate::house;
 
 const PAIRS: usize = 3;
 const ABORTS: usize = 25;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One who writes and is aborted.
 struct Writer {

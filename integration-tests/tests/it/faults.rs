@@ -148,5 +148,5 @@ async fn no_fault_of_a_fleet_loses_doubles_or_reorders_what_was_accepted() {
         house.log_of("fanout-1").contains("lost to another worker"),
         "no zombie was made"
     );
-    refold::check(&mut house, &conversations, &devices).await;
+    Box::pin(refold::check(&mut house, &conversations, &devices)).await;
 }

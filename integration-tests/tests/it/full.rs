@@ -49,7 +49,7 @@ impl Disk {
     fn fill(&self) -> PathBuf {
         let path = self.path().join("filler");
         let mut file = std::fs::File::create(&path).unwrap();
-        let block = [0x78; 64 * 1_024];
+        let block = vec![0x78; 64 * 1_024];
         while std::io::Write::write_all(&mut file, &block).is_ok() {}
         path
     }

@@ -19,7 +19,7 @@ const PLAN: Plan = Plan {
 };
 /// `fanout.lag_limit`, which in production is at most a quarter of the log's retention.
 const LIMIT: Duration = Duration::from_secs(15);
-const SESSION: Duration = Duration::from_secs(60);
+const SESSION: Duration = Duration::from_mins(1);
 const REFUSED: &str = "REASON_LOG_LAG";
 
 fn refusals(load: &Load) -> usize {
