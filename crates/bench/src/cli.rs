@@ -42,6 +42,8 @@ enum Benchmark {
     B5,
     /// Fan-out in rooms.
     B6,
+    /// What telemetry costs B5; only when it is asked for.
+    Telemetry,
 }
 
 #[derive(Debug, Args)]
@@ -113,6 +115,10 @@ async fn all(run: &Run) -> Result<()> {
     if run.only.contains(&Benchmark::B6) {
         let b6 = suite::group::run(&scale, &mut report);
         Box::pin(b6).await.context("B6")?;
+    }
+    if run.only.contains(&Benchmark::Telemetry) {
+        let cost = suite::telemetry::run(&scale, &mut report);
+        Box::pin(cost).await.context("telemetry")?;
     }
     report.finish(&run.json)
 }

@@ -27,6 +27,7 @@ const SETTINGS: [(&str, &str); 7] = [
 pub(crate) struct House {
     program: PathBuf,
     folder: TempDir,
+    settings: Vec<(&'static str, String)>,
     process: Process,
     address: SocketAddr,
 }
@@ -34,14 +35,24 @@ pub(crate) struct House {
 impl House {
     /// Starts the program on an empty data directory below `parent`.
     pub(crate) fn start(program: &Path, parent: Option<&Path>) -> Result<Self> {
+        Self::with(program, parent, Vec::new())
+    }
+
+    /// The same, with further settings as `SECTION__KEY`, value.
+    pub(crate) fn with(
+        program: &Path,
+        parent: Option<&Path>,
+        settings: Vec<(&'static str, String)>,
+    ) -> Result<Self> {
         let folder = match parent {
             Some(parent) => tempfile::tempdir_in(parent)?,
             None => tempfile::tempdir()?,
         };
-        let (process, address) = spawn(program, folder.path())?;
+        let (process, address) = spawn(program, folder.path(), &settings)?;
         Ok(Self {
             program: program.to_owned(),
             folder,
+            settings,
             process,
             address,
         })
@@ -52,7 +63,7 @@ impl House {
         let pid = self.process.0.id().to_string();
         Command::new("kill").arg(pid).status()?;
         self.process.0.wait()?;
-        (self.process, self.address) = spawn(&self.program, self.folder.path())?;
+        (self.process, self.address) = spawn(&self.program, self.folder.path(), &self.settings)?;
         Ok(())
     }
 
@@ -70,7 +81,11 @@ impl House {
     }
 }
 
-fn spawn(program: &Path, folder: &Path) -> Result<(Process, SocketAddr)> {
+fn spawn(
+    program: &Path,
+    folder: &Path,
+    settings: &[(&str, String)],
+) -> Result<(Process, SocketAddr)> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut command = Command::new(program);
     command
@@ -78,6 +93,9 @@ fn spawn(program: &Path, folder: &Path) -> Result<(Process, SocketAddr)> {
         .arg(folder.join("data"))
         .env("XCHAT__PUBLIC__LISTEN", port.to_string());
     for (key, value) in SETTINGS {
+        command.env(format!("XCHAT__{key}"), value);
+    }
+    for (key, value) in settings {
         command.env(format!("XCHAT__{key}"), value);
     }
     let mut process = Process::start(&mut command)?;

@@ -6,6 +6,7 @@
 //! loss, a duplicate or a reorder is an error, not a figure.
 
 pub mod cli;
+mod collector;
 mod floor;
 mod frames;
 mod house;

@@ -4,6 +4,7 @@ pub(crate) mod direct;
 pub(crate) mod group;
 pub(crate) mod idle;
 mod people;
+pub(crate) mod telemetry;
 
 use std::path::PathBuf;
 

@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// Messages of one sender under way while the highest rate is looked for.
-const WINDOW: usize = 8;
+pub(super) const WINDOW: usize = 8;
 
 /// What one side of the comparison drives: the server or the floor.
-type Rooms<E> = Vec<Seats<E>>;
+pub(super) type Rooms<E> = Vec<Seats<E>>;
 
 pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
     let house = House::start(&scale.server, scale.folder.as_deref())?;
@@ -78,7 +78,7 @@ pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-async fn pairs(scale: &Scale, house: &House) -> Result<Rooms<Member>> {
+pub(super) async fn pairs(scale: &Scale, house: &House) -> Result<Rooms<Member>> {
     let people = people::make(2 * scale.pairs)?;
     let mut members = people::arrive(house.address(), people, true).await?;
     let mut rooms = Vec::new();
@@ -89,7 +89,7 @@ async fn pairs(scale: &Scale, house: &House) -> Result<Rooms<Member>> {
     Ok(rooms)
 }
 
-fn prepare(rooms: &mut Rooms<Member>, count: usize) -> Result<()> {
+pub(super) fn prepare(rooms: &mut Rooms<Member>, count: usize) -> Result<()> {
     let mut rooms = rooms.iter_mut();
     rooms.try_for_each(|room| room::prepare(room, count, PLAINTEXT))
 }

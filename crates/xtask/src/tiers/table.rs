@@ -150,8 +150,11 @@ pub(crate) const ALONE: &[(&str, &[&str])] = &[
     ("hpke-rs*", MLS.crates),
     ("object_store", &["xchat-adapter-s3"]),
     ("openmls*", MLS.crates),
-    // A collector for tests; before all others of its name.
-    ("opentelemetry-proto", &["xchat-integration-tests"]),
+    // Collectors for tests; before all others of its name.
+    (
+        "opentelemetry-proto",
+        &["xchat-bench", "xchat-integration-tests"],
+    ),
     // So that no metric is made that the docs do not list, and no span with an id.
     ("opentelemetry*", &["xchat-runtime"]),
     ("rdkafka", &["xchat-adapter-kafka"]),
