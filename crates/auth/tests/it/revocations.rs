@@ -119,16 +119,26 @@ async fn a_device_is_remembered_for_as_long_as_its_tokens_live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn following_reads_every_two_seconds_and_goes_on_after_failures() {
+async fn following_reads_every_two_seconds_and_sooner_after_a_failure() {
     let clock = Arc::new(ManualClock::new(Millis(100 * 60_000)));
     let (recorder, list) = list(&clock);
-    *recorder.fails.lock().unwrap() = true;
-    let stop = CancellationToken::new();
-    let ten_reads = async {
-        tokio::time::sleep(READ_EVERY * 9 + READ_EVERY / 2).await;
-        stop.cancel();
+    let reads = |seconds: u32| {
+        let (recorder, list) = (&recorder, &list);
+        async move {
+            recorder.asked.lock().unwrap().clear();
+            let stop = CancellationToken::new();
+            let enough = async {
+                tokio::time::sleep(READ_EVERY * seconds / 2 - READ_EVERY / 16).await;
+                stop.cancel();
+            };
+            tokio::join!(list.follow(stop.clone()), enough);
+            recorder.asked.lock().unwrap().len()
+        }
     };
-    tokio::join!(list.follow(stop.clone()), ten_reads);
-    assert_eq!(recorder.asked.lock().unwrap().len(), 10);
+    *recorder.fails.lock().unwrap() = true;
+    assert_eq!(reads(6).await, 24, "four a second");
     assert_eq!(list.check(&DEVICE), Err(TokenError::RevocationsUnknown));
+    *recorder.fails.lock().unwrap() = false;
+    assert_eq!(reads(6).await, 3);
+    assert_eq!(list.check(&DEVICE), Ok(()));
 }
