@@ -3,7 +3,7 @@
 mod group;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -45,6 +45,7 @@ struct Shared {
 struct State {
     dice: Dice,
     logs: BTreeMap<PartitionId, Partition>,
+    leaderless: BTreeSet<PartitionId>,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +73,7 @@ impl MemoryEventLog {
                 state: Mutex::new(State {
                     dice,
                     logs: BTreeMap::new(),
+                    leaderless: BTreeSet::new(),
                 }),
                 appended: Notify::new(),
                 group: Mutex::new(Group::new(partitions)),
@@ -92,6 +94,11 @@ impl MemoryEventLog {
             .get(&partition)
             .map(|log| log.entries.values().cloned().collect())
             .unwrap_or_default()
+    }
+
+    /// From now on nobody can append to the partition nor ask about it.
+    pub fn take_leader(&self, partition: PartitionId) {
+        lock(&self.shared.state).leaderless.insert(partition);
     }
 
     /// A member sleeps past its session: others get its partitions, and it does not know.
@@ -205,7 +212,7 @@ impl Membership for MemoryMembership {
 impl State {
     fn append(&mut self, record: Append, now: Millis) -> PortResult<Appended> {
         let fate = self.dice.fate();
-        if fate == Fate::Refused {
+        if fate == Fate::Refused || self.leaderless.contains(&record.partition) {
             return Err(injected());
         }
         let gaps = self.dice.faults.gaps;
@@ -286,7 +293,7 @@ impl EventLog for MemoryEventLog {
 
     async fn span(&self, partition: PartitionId) -> PortResult<Span> {
         let mut state = lock(&self.shared.state);
-        if state.dice.fate() != Fate::Done {
+        if state.dice.fate() != Fate::Done || state.leaderless.contains(&partition) {
             return Err(injected());
         }
         let (start, end) = state
@@ -301,7 +308,7 @@ impl EventLog for MemoryEventLog {
 
     async fn oldest_at(&self, partition: PartitionId, from: Offset) -> PortResult<Option<Millis>> {
         let mut state = lock(&self.shared.state);
-        if state.dice.fate() != Fate::Done {
+        if state.dice.fate() != Fate::Done || state.leaderless.contains(&partition) {
             return Err(injected());
         }
         let log = state.logs.get(&partition);

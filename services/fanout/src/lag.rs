@@ -1,11 +1,11 @@
 //! The lag guard: nothing is taken that the fold may not reach before the log lets it go.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use xchat_ports::{Clock, EventLog};
@@ -30,21 +30,35 @@ pub struct LagGuard {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     limits: LagLimits,
-    seen: Mutex<Seen>,
+    /// By partition.
+    seen: Mutex<Vec<Seen>>,
 }
 
-#[derive(Debug)]
+/// What is known of a partition.
+#[derive(Clone, Copy, Debug)]
 struct Seen {
     at: Instant,
-    late: BTreeSet<PartitionId>,
+    late: bool,
 }
+
+/// What waits in a partition to be folded.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waiting {
+    records: u64,
+    /// Of the oldest.
+    age_ms: u64,
+}
+
+/// Partitions asked about at once.
+const AT_ONCE: usize = 16;
 
 impl LagGuard {
     pub fn new(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>, limits: LagLimits) -> Self {
-        let seen = Seen {
+        let unknown = Seen {
             at: Instant::now(),
-            late: BTreeSet::new(),
+            late: false,
         };
+        let seen = (0..log.partitions()).map(|_| unknown).collect();
         Self {
             log,
             clock,
@@ -55,45 +69,65 @@ impl LagGuard {
 
     /// Whether a partition may take more.
     pub fn check(&self, partition: PartitionId) -> Result<(), Error> {
-        let seen = self.lock();
-        if seen.at.elapsed() > self.limits.unknown || seen.late.contains(&partition) {
-            return Err(Error::LogLag);
+        let seen = usize::try_from(partition.0)
+            .ok()
+            .and_then(|at| self.lock().get(at).copied());
+        match seen {
+            Some(seen) if !seen.late && seen.at.elapsed() <= self.limits.unknown => Ok(()),
+            Some(_) | None => Err(Error::LogLag),
         }
-        Ok(())
     }
 
-    /// One look at all partitions.
+    /// One look at all partitions. Of those that can't be asked about nothing new is known; the
+    /// last error says why.
     pub async fn look(&self) -> Result<(), Error> {
-        let age_ms = u64::try_from(self.limits.age.as_millis()).unwrap_or(u64::MAX);
-        let now = self.clock.now();
-        let oldest = now.saturating_sub(age_ms);
-        let mut late = BTreeSet::new();
-        let (mut records, mut age) = (0, 0);
-        for partition in (0..self.log.partitions()).map(PartitionId) {
-            let committed = match self.log.committed(partition).await? {
-                Some(committed) => committed,
-                None => self.log.span(partition).await?.start,
+        let limit_ms = u64::try_from(self.limits.age.as_millis()).unwrap_or(u64::MAX);
+        let ids = (0..self.log.partitions()).map(PartitionId);
+        let looks = ids.map(|id| async move { (id, self.waiting(id).await) });
+        let found = stream::iter(looks).buffer_unordered(AT_ONCE);
+        let found: Vec<_> = found.collect().await;
+        let (mut records, mut age_ms, mut late, mut outcome) = (0, 0, 0, Ok(()));
+        let mut seen = self.lock();
+        for (id, waiting) in found {
+            let waiting = match waiting {
+                Ok(waiting) => waiting,
+                Err(error) => {
+                    outcome = Err(error);
+                    continue;
+                }
             };
-            let waiting = self.log.oldest_at(partition, committed).await?;
-            let Some(appended_at) = waiting else { continue };
-            if appended_at < oldest {
-                late.insert(partition);
+            let is_late = waiting.age_ms > limit_ms;
+            let at = usize::try_from(id.0).ok();
+            if let Some(seen) = at.and_then(|at| seen.get_mut(at)) {
+                *seen = Seen {
+                    at: Instant::now(),
+                    late: is_late,
+                };
             }
-            age = age.max(appended_at.until(now));
-            let end = self.log.span(partition).await?.end;
-            records += end.0.saturating_sub(committed.0);
+            late += u64::from(is_late);
+            records += waiting.records;
+            age_ms = age_ms.max(waiting.age_ms);
         }
+        drop(seen);
         metrics().lag_records.count(records, ());
-        metrics().lag_age.seconds(Duration::from_millis(age), ());
-        metrics().late.count(late.len() as u64, ());
-        if !late.is_empty() {
-            tracing::error!(partitions = late.len(), "records wait too long in the log");
+        metrics().lag_age.seconds(Duration::from_millis(age_ms), ());
+        metrics().late.count(late, ());
+        if late > 0 {
+            tracing::error!(partitions = late, "records wait too long in the log");
         }
-        *self.lock() = Seen {
-            at: Instant::now(),
-            late,
+        outcome
+    }
+
+    async fn waiting(&self, partition: PartitionId) -> Result<Waiting, Error> {
+        let span = self.log.span(partition).await?;
+        let committed = self.log.committed(partition).await?.unwrap_or(span.start);
+        let Some(appended_at) = self.log.oldest_at(partition, committed).await? else {
+            return Ok(Waiting::default());
         };
-        Ok(())
+        Ok(Waiting {
+            records: span.end.0.saturating_sub(committed.0),
+            age_ms: appended_at.until(self.clock.now()),
+        })
     }
 
     /// Looks until stopped.
@@ -107,7 +141,7 @@ impl LagGuard {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -56,7 +56,9 @@ async fn a_worker_that_stands_still_makes_the_guard_refuse_and_loses_nothing() {
     while load.accepted() == before {
         assert!(
             stood.elapsed() < SESSION,
-            "the other worker's partitions take records as before"
+            "the other worker's partitions take records as before: {:?}, {} in flight",
+            load.refusals(),
+            load.in_flight()
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

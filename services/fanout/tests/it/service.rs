@@ -378,6 +378,15 @@ async fn nothing_is_taken_while_records_wait_too_long_or_the_lag_is_unknown() {
     assert!(guard.check(PartitionId(0)).is_ok());
     tokio::time::advance(minute * 2).await;
     assert!(guard.check(PartitionId(0)).is_err(), "unknown for too long");
+
+    log.set_faults(Faults::none());
+    log.take_leader(PartitionId(1));
+    assert!(guard.look().await.is_err());
+    assert!(guard.check(PartitionId(1)).is_err());
+    assert!(
+        guard.check(PartitionId(0)).is_ok(),
+        "of this one it is known"
+    );
 }
 
 #[tokio::test]
