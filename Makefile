@@ -12,7 +12,7 @@ XTASK := cargo run --quiet --locked -p xtask --
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 .PHONY: setup
 setup: ## Install what this machine lacks for everything below, saying what
@@ -83,6 +83,10 @@ check-tiers: setup-build ## Guard: who may import whom
 .PHONY: check-words
 check-words: setup-build ## Guard: no machine path, registry host or name that says nothing
 	@$(XTASK) check-words
+
+.PHONY: check-planted
+check-planted: setup-build ## Guard: planted faults still fit the sources
+	@$(XTASK) check-planted
 
 .PHONY: check-proto
 check-proto: setup-check ## Guard: released formats do not break (proto/BASELINE)

@@ -128,6 +128,22 @@ async fn members_on_nasty_engines_fold_all_there_is() {
     }
 }
 
+/// What a worker before it left undone is read again, all of it.
+#[tokio::test(start_paused = true)]
+async fn a_new_worker_begins_where_the_log_was_told_and_else_at_its_start() {
+    let records = two_conversations(&short());
+    let rig = Rig::new(&records);
+    let begin = async || {
+        let mut worker = rig.worker();
+        worker.step.open().await;
+        worker.step.partitions().positions()
+    };
+    let [one, other] = [0, 1].map(PartitionId);
+    assert_eq!(begin().await, [(one, Offset(0)), (other, Offset(0))]);
+    rig.log.commit(&[(other, Offset(5))]).await.unwrap();
+    assert_eq!(begin().await, [(one, Offset(0)), (other, Offset(5))]);
+}
+
 /// What was folded is told before another gets the partition: it does not begin again.
 #[tokio::test(start_paused = true)]
 async fn a_revoked_partition_is_flushed_and_told_before_it_is_released() {
