@@ -37,11 +37,10 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     let folder = folder()?;
     let tree = Tree::open(folder.join("tree"), &folder.join("lock"))?;
     let cargo = Cargo::new(tree.folder().to_owned(), folder.join("built"));
-    let unfit = unhealthy(&cargo, &proofs)?;
+    let unfit = unfit(&cargo, &proofs)?;
     let mut score = Vec::new();
     for proof in proofs {
-        let test = proof.test;
-        let verdict = match unfit.iter().find(|(unfit, _)| *unfit == test) {
+        let verdict = match unfit.iter().find(|(test, _)| test.is(proof.test)) {
             Some((_, verdict)) => verdict.clone(),
             None => planted(&tree, &cargo, proof)?,
         };
@@ -76,24 +75,29 @@ fn choose<'a>(faults: &'a [Fault], names: &[String]) -> Result<Vec<Proof<'a>>> {
 
 /// Tests that can't prove anything here: those that fail without a fault too, and those of an
 /// engine that is not there.
-fn unhealthy<'a>(cargo: &Cargo, proofs: &[Proof<'a>]) -> Result<Vec<(&'a Test, Verdict)>> {
-    let mut healthy: Vec<&Test> = Vec::new();
-    let mut unfit = Vec::new();
-    for proof in proofs {
-        let test = proof.test;
-        if let Some(engine) = test.missing_engine() {
-            unfit.push((test, Verdict::Needs(engine)));
-        } else if !healthy.iter().any(|other| other.is(test)) {
-            let verdict = judge(cargo, test)?;
-            if verdict == Verdict::NotFound {
-                healthy.push(test);
-            } else {
-                unfit.push((test, Verdict::Unhealthy(Box::new(verdict))));
-            }
+fn unfit<'a>(cargo: &Cargo, proofs: &[Proof<'a>]) -> Result<Vec<(&'a Test, Verdict)>> {
+    let mut tried: Vec<(&Test, Verdict)> = Vec::new();
+    for Proof { test, .. } in proofs {
+        if !tried.iter().any(|(other, _)| other.is(test)) {
+            tried.push((test, without(cargo, test)?));
         }
     }
-    eprintln!("{} tests pass without a fault", healthy.len());
-    Ok(unfit)
+    let all = tried.len();
+    tried.retain(|(_, verdict)| *verdict != Verdict::NotFound);
+    eprintln!("{} of {all} tests pass without a fault", all - tried.len());
+    Ok(tried)
+}
+
+fn without(cargo: &Cargo, test: &Test) -> Result<Verdict> {
+    if let Some(engine) = test.missing_engine() {
+        return Ok(Verdict::Needs(engine));
+    }
+    let verdict = judge(cargo, test)?;
+    Ok(if verdict == Verdict::NotFound {
+        verdict
+    } else {
+        Verdict::Unhealthy(Box::new(verdict))
+    })
 }
 
 fn planted(tree: &Tree, cargo: &Cargo, proof: Proof<'_>) -> Result<Verdict> {
