@@ -42,16 +42,25 @@ test: setup-test ## Run all tests; the last line sums them
 	@cargo build --quiet --locked -p xtask
 	@cargo test --locked --workspace --no-fail-fast 2>&1 | $(BIN)/xtask test-summary
 
+.PHONY: test-engines
+test-engines: setup-stack ## Run the adapters' contract suites on one node of Kafka, Cassandra and Redis
+	@XCHAT_TEST_REQUIRE=kafka,scylla,redis infra/stack/with.sh kafka cassandra redis -- \
+		cargo test --locked -p xchat-adapter-kafka -p xchat-adapter-scylla -p xchat-adapter-redis
+
 .PHONY: test-faults
-test-faults: setup-test ## Kill the server 200 times under load and check every record, about 20 minutes
+test-faults: setup-fleet ## Faults under load, every record checked: 200 kills of one process, all of a fleet and its engines; 40 minutes
 	@cargo test --locked -p xchat-integration-tests --test it -- --ignored --nocapture killed::
+	@infra/stack/stack.sh up --nodes 3 kafka cassandra >/dev/null
+	@XCHAT_TEST_STACK=$(abspath infra/stack/stack.sh) infra/stack/with.sh redis-cluster kafka cassandra -- \
+		cargo test --locked -p xchat-integration-tests --features fleet --test it -- \
+		--ignored --nocapture --test-threads 1 faults::
 
 .PHONY: test-planted
 test-planted: setup-test ## Plant faults one by one and see each found, about 25 minutes; FAULTS="NAME …" for some
 	@$(XTASK) planted $(FAULTS)
 
 .PHONY: ci
-ci: setup-check fmt-check lint check deny rustdoc demo-check test ## Everything that must pass, tests last
+ci: setup-check fmt-check lint check deny rustdoc demo-check test-engines test ## Everything that must pass, tests last
 
 .PHONY: fmt
 fmt: setup-check ## Format Rust and proto files
@@ -137,7 +146,7 @@ stack-status: ## Say which engines run and answer
 
 .PHONY: stack-check
 stack-check: setup-check ## Look over the scripts of stack and fleet
-	@shellcheck -x -P infra/stack infra/stack/stack.sh infra/fleet/*.sh infra/setup.sh
+	@shellcheck -x -P infra/stack infra/stack/stack.sh infra/stack/with.sh infra/fleet/*.sh infra/setup.sh
 
 .PHONY: stack-down
 stack-down: ## Stop the engines; their data stays
