@@ -8,7 +8,6 @@ use rdkafka::{
     },
     client::DefaultClientContext,
     error::RDKafkaErrorCode,
-    metadata::MetadataTopic,
 };
 use tokio::time::{Instant, sleep};
 
@@ -32,13 +31,15 @@ pub(crate) fn options() -> AdminOptions {
 pub(crate) async fn prepare(admin: &Admin, config: &Config) -> Result<(), OpenError> {
     create(admin, config).await?;
     let end = Instant::now() + LEADERS;
-    while let Err(what) = look(admin, config)? {
-        if Instant::now() > end {
-            return Err(refused(config, what));
+    let layout = loop {
+        match look(admin, config)? {
+            Ok(layout) => break layout,
+            Err(what) if Instant::now() > end => return Err(refused(config, what)),
+            Err(_) => sleep(BETWEEN_LOOKS).await,
         }
-        sleep(BETWEEN_LOOKS).await;
-    }
-    let wrong = check(admin, config).await?;
+    };
+    let mut wrong = check_layout(layout, config);
+    wrong.extend(check_settings(&describe(admin, config).await?, config));
     if wrong.is_empty() {
         return Ok(());
     }
@@ -72,27 +73,29 @@ async fn create(admin: &Admin, config: &Config) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Whether all partitions have leaders, and why not.
-fn look(admin: &Admin, config: &Config) -> Result<Result<(), String>, OpenError> {
+#[derive(Clone, Copy)]
+struct Layout {
+    partitions: usize,
+    /// Of the partition that has fewest.
+    replicas: usize,
+}
+
+/// The layout once all partitions have leaders, or why not. Each question may go to another broker,
+/// which has not heard of the topic yet.
+fn look(admin: &Admin, config: &Config) -> Result<Result<Layout, String>, OpenError> {
     let found = admin.inner().fetch_metadata(Some(&config.topic), CALL)?;
     let Some(topic) = found.topics().first() else {
         return Ok(Err("is not known".to_owned()));
     };
-    let lead = |partition: &rdkafka::metadata::MetadataPartition| partition.leader() >= 0;
-    if topic.partitions().is_empty() || !topic.partitions().iter().all(lead) {
+    let partitions = topic.partitions();
+    if partitions.is_empty() || partitions.iter().any(|partition| partition.leader() < 0) {
         return Ok(Err("has partitions without a leader".to_owned()));
     }
-    Ok(Ok(()))
-}
-
-async fn check(admin: &Admin, config: &Config) -> Result<Vec<WrongSetting>, OpenError> {
-    let metadata = admin.inner().fetch_metadata(Some(&config.topic), CALL)?;
-    let mut wrong = Vec::new();
-    if let Some(topic) = metadata.topics().first() {
-        wrong.extend(check_layout(topic, config));
-    }
-    wrong.extend(check_settings(&describe(admin, config).await?, config));
-    Ok(wrong)
+    let replicas = partitions.iter().map(|p| p.replicas().len()).min();
+    Ok(Ok(Layout {
+        partitions: partitions.len(),
+        replicas: replicas.unwrap_or(0),
+    }))
 }
 
 /// The topic's settings. A broker that has not heard of a new topic yet answers with none.
@@ -117,10 +120,13 @@ async fn describe(admin: &Admin, config: &Config) -> Result<ConfigResource, Open
     }
 }
 
-fn check_layout(topic: &MetadataTopic, config: &Config) -> Vec<WrongSetting> {
+fn check_layout(layout: Layout, config: &Config) -> Vec<WrongSetting> {
     let mut wrong = Vec::new();
     let (brokers, name) = (&config.brokers, &config.topic);
-    let partitions = topic.partitions().len();
+    let Layout {
+        partitions,
+        replicas,
+    } = layout;
     if partitions != config.partitions as usize {
         wrong.push(WrongSetting {
             name: "partitions".to_owned(),
@@ -134,8 +140,6 @@ fn check_layout(topic: &MetadataTopic, config: &Config) -> Vec<WrongSetting> {
             ),
         });
     }
-    let replicas = topic.partitions().iter().map(|p| p.replicas().len()).min();
-    let replicas = replicas.unwrap_or(0);
     if replicas < config.replication as usize {
         wrong.push(WrongSetting {
             name: "replication factor".to_owned(),
