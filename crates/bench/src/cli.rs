@@ -66,6 +66,9 @@ struct Run {
     /// Sockets of B1, at most; fewer where the limit of open files says so.
     #[arg(long, default_value_t = 5_000)]
     sockets: usize,
+    /// Rounds of each benchmark; a machine that others use needs more.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
     /// Of the arrivals.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -134,7 +137,7 @@ fn scale(run: &Run, open_files: u64) -> Result<Scale> {
     let full = Scale {
         server,
         folder: run.folder.clone(),
-        rounds: 5,
+        rounds: run.rounds,
         sockets,
         settle_seconds: 35,
         pairs: 100,

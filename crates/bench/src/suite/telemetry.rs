@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Longer rounds than B5's: a difference of some hundredths is looked for.
-const TIMES: usize = 4;
+const TIMES: usize = 2;
 
 struct Side {
     name: &'static str,
