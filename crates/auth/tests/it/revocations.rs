@@ -128,7 +128,7 @@ async fn following_reads_every_two_seconds_and_sooner_after_a_failure() {
             recorder.asked.lock().unwrap().clear();
             let stop = CancellationToken::new();
             let enough = async {
-                tokio::time::sleep(READ_EVERY * seconds / 2 - READ_EVERY / 16).await;
+                tokio::time::sleep(READ_EVERY * (8 * seconds - 1) / 16).await;
                 stop.cancel();
             };
             tokio::join!(list.follow(stop.clone()), enough);
