@@ -61,9 +61,9 @@ impl Conversation {
             return;
         }
         self.live.head = self.live.head.max(head);
-        let before = self.row.cursor;
         self.deliver(desk, &response.records);
-        if self.row.cursor > before {
+        // Pushes may have brought the same meanwhile, and shown that there is more.
+        if self.row.cursor > from {
             if self.row.cursor < self.live.head {
                 self.pull(desk);
             }

@@ -1,5 +1,8 @@
 //! A device that applies one conversation and has stopped applying another.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
 use xchat_integration_tests::{
     Shape,
     raw::{Device, Link, Room},
@@ -19,6 +22,7 @@ use crate::house;
 const MESSAGES: u64 = 300;
 /// Submissions whose outcome is not known yet, at most.
 const IN_FLIGHT: u64 = 30;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn acknowledge(link: &mut Link, conversation: ConversationId, sequence: u64) {
     let ack = AckRequest {
@@ -104,10 +108,18 @@ async fn a_conversation_that_is_not_acknowledged_costs_the_others_nothing_and_co
     acknowledge(&mut link, silent.conversation, 64).await;
     link.pushed(|push| matches!(push, Tell::ResyncPush(_)).then_some(()))
         .await;
-    let marks = link.resume().await.marks;
     let id = convert::id_bytes(&silent.conversation);
-    let mark = marks.iter().find(|mark| mark.conversation_id == id);
-    assert_eq!(mark.map(|mark| mark.sequence), Some(MESSAGES + 1));
+    // Marks are written within their interval, and later on a loaded machine.
+    let marked = async {
+        loop {
+            let marks = link.resume().await.marks;
+            let mark = marks.iter().find(|mark| mark.conversation_id == id);
+            if mark.is_some_and(|mark| mark.sequence == MESSAGES + 1) {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, marked).await.expect("the last mark");
     let mut cursor = 64;
     while cursor < MESSAGES + 1 {
         let pulled = pull(&mut link, silent.conversation, cursor).await;
