@@ -92,7 +92,8 @@ impl Announcer {
     }
 
     /// Writes the marks, and only then looks up again who was marked: whoever has another
-    /// connection now than the one that was pushed to is pushed again.
+    /// connection now than the one that was pushed to is pushed again. Cancel-safe: the next flush
+    /// does all of it again.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let marks: Vec<_> = self
             .pending
@@ -108,15 +109,16 @@ impl Announcer {
             self.store.write_marks(&marks).await?;
             metrics().marks.add(marks.len(), ());
         }
-        let Pending { marked, .. } = std::mem::take(&mut self.pending);
+        let marked = self.pending.marked.iter();
         let devices: BTreeSet<_> = marked
-            .iter()
             .flat_map(|(_, pushed)| pushed.keys().copied())
             .collect();
-        if devices.is_empty() {
-            return Ok(());
-        }
-        let routes = self.routes(&devices).await;
+        let routes = if devices.is_empty() {
+            Routes::new()
+        } else {
+            self.routes(&devices).await
+        };
+        let Pending { marked, .. } = std::mem::take(&mut self.pending);
         self.push(
             marked
                 .iter()

@@ -87,6 +87,9 @@ impl Committer {
         }
         if moved {
             self.store.sync().await?;
+            // A store may take its time, and meanwhile some are another worker's.
+            let still = self.progress.all();
+            positions.retain(|partition, _| still.contains_key(partition));
         }
         let told: Vec<_> = positions.iter().map(|(id, next)| (*id, *next)).collect();
         self.log.commit(&told).await?;

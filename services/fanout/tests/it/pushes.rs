@@ -1,15 +1,27 @@
 //! What gateways are pushed, and who is told when a push was lost.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
+use tokio::time::timeout;
+use xchat_adapter_memory::MemoryRouting;
 use xchat_fanout::Config;
-use xchat_ports::{MessageStore, Routing as _, routing::Route};
+use xchat_ports::{
+    MessageStore, PortResult, Routing,
+    routing::{Refreshed, Route},
+};
 use xchat_proto::{
     client::{DeliveredRecord, Withheld, delivered_record::Content},
     gateway::deliver_item::Push,
 };
 use xchat_runtime::config::HumanDuration;
-use xchat_types::{ControlKind, Outcome, RefuseReason};
+use xchat_types::{ControlKind, DeviceId, Outcome, RefuseReason};
 
 use crate::{
     house::{GATEWAY, House, engines, quick},
@@ -193,5 +205,72 @@ async fn connects_between_fold_and_marks(before: Option<Route>) {
     worker.turn(true).await;
     gateway.wait(bob, |push| delivered(push, 3).is_some()).await;
     gateway.wait(bob, |push| delivered(push, 4).is_some()).await;
-    assert!(rig.tasks.stop(std::time::Duration::from_secs(20)).await);
+    assert!(rig.tasks.stop(Duration::from_secs(20)).await);
+}
+
+/// Routes that can't be read while it is away.
+#[derive(Debug)]
+struct Away {
+    routes: Arc<MemoryRouting>,
+    away: AtomicBool,
+}
+
+#[async_trait]
+impl Routing for Away {
+    async fn set(&self, route: &Route, lease_ms: u64) -> PortResult<bool> {
+        self.routes.set(route, lease_ms).await
+    }
+
+    async fn refresh(&self, routes: &[Route], lease_ms: u64) -> PortResult<Refreshed> {
+        self.routes.refresh(routes, lease_ms).await
+    }
+
+    async fn remove(&self, route: &Route) -> PortResult<()> {
+        self.routes.remove(route).await
+    }
+
+    async fn lookup(&self, devices: &[DeviceId]) -> PortResult<Vec<Route>> {
+        if self.away.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        self.routes.lookup(devices).await
+    }
+}
+
+/// A rebalance gives the flush a second, and drops it.
+#[tokio::test]
+async fn a_flush_that_is_given_up_at_its_second_look_is_done_by_the_next() {
+    let mut world = World::new();
+    for act in met() {
+        for (bytes, _) in records(&mut world, &act) {
+            world.append(bytes);
+        }
+    }
+    let bob = world.people[1].id();
+    let mut rig = Rig::new(&world.log);
+    let gateway = crate::house::Gateway::default();
+    rig.gateways = rig
+        .gateways
+        .clone()
+        .with(GATEWAY, gateway.serve(&rig.tasks));
+    let routing = Arc::new(Away {
+        routes: Arc::clone(&rig.routing),
+        away: AtomicBool::new(false),
+    });
+    let (log, store) = (Arc::new(rig.log.clone()), Arc::new(rig.store.clone()));
+    let mut worker = rig.worker_with(log, store, Arc::clone(&routing) as _);
+    worker.fold().await.unwrap();
+    routing.away.store(true, Ordering::Relaxed);
+    let flush = timeout(Duration::from_millis(200), worker.step.flush()).await;
+    assert!(flush.is_err(), "it was not at its second look: {flush:?}");
+    let route = Route {
+        device: bob,
+        gateway: GATEWAY.to_owned(),
+        connection: 7,
+    };
+    assert!(rig.routing.set(&route, 60_000).await.unwrap());
+    routing.away.store(false, Ordering::Relaxed);
+    worker.step.flush().await.unwrap();
+    gateway.wait(bob, |push| delivered(push, 3).is_some()).await;
+    assert!(rig.tasks.stop(Duration::from_secs(20)).await);
 }

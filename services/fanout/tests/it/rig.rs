@@ -13,7 +13,7 @@ use xchat_fanout::{
     store::Conversations,
     worker::{Announcer, Committer, Folder, Ownership, Step, commit::Progress, run},
 };
-use xchat_ports::{Clock, EventLog, MessageStore, event_log::Append};
+use xchat_ports::{Clock, EventLog, MessageStore, Routing, event_log::Append};
 use xchat_runtime::{
     Tasks,
     channel::{Dialer, Remote},
@@ -95,8 +95,16 @@ impl Rig {
     }
 
     pub(crate) fn worker_on(&self, log: Arc<dyn EventLog>, store: Arc<dyn MessageStore>) -> Worker {
+        self.worker_with(log, store, Arc::clone(&self.routing) as _)
+    }
+
+    pub(crate) fn worker_with(
+        &self,
+        log: Arc<dyn EventLog>,
+        store: Arc<dyn MessageStore>,
+        routing: Arc<dyn Routing>,
+    ) -> Worker {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
-        let routing = Arc::clone(&self.routing);
         let deadline = Duration::from_secs(1);
         let deliverer = Deliverer::new(self.gateways.clone(), self.tasks.clone(), deadline);
         let progress = Arc::new(Progress::default());
