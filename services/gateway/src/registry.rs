@@ -1,7 +1,7 @@
 //! The sockets of this process by device. A hint for delivery: routes decide who is where.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry as MapEntry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -66,14 +66,38 @@ impl Registry {
         true
     }
 
-    pub(crate) fn remove(&self, device: DeviceId, connection: u64) {
+    /// Gives a socket that is still its device's one another connection id, a higher one.
+    /// `false`: another socket has replaced it.
+    pub(crate) fn renew(&self, device: DeviceId, mailbox: &Arc<Mailbox>, connection: u64) -> bool {
         let mut shard = self.shard(device);
-        if shard
-            .get(&device)
-            .is_some_and(|entry| entry.connection == connection)
-        {
-            shard.remove(&device);
-        }
+        let entry = shard.get_mut(&device);
+        let Some(entry) = entry.filter(|entry| Arc::ptr_eq(&entry.mailbox, mailbox)) else {
+            return false;
+        };
+        entry.connection = connection.max(entry.connection);
+        true
+    }
+
+    /// Forgets a socket that ends; the connection id that it had last.
+    pub(crate) fn leave(&self, device: DeviceId, mailbox: &Arc<Mailbox>) -> Option<u64> {
+        let mut shard = self.shard(device);
+        let own = |entry: &&Entry| Arc::ptr_eq(&entry.mailbox, mailbox);
+        let connection = shard.get(&device).filter(own)?.connection;
+        shard.remove(&device);
+        Some(connection)
+    }
+
+    /// Closes and forgets a socket that is replaced by one elsewhere, if it still has exactly this
+    /// connection id.
+    pub(crate) fn replace(&self, device: DeviceId, connection: u64) -> bool {
+        let mut shard = self.shard(device);
+        let replaced = match shard.entry(device) {
+            MapEntry::Occupied(entry) if entry.get().connection == connection => entry.remove(),
+            MapEntry::Occupied(_) | MapEntry::Vacant(_) => return false,
+        };
+        drop(shard);
+        replaced.mailbox.close(Reason::Replaced);
+        true
     }
 
     /// The socket of a device under exactly this connection.
@@ -122,9 +146,31 @@ mod tests {
             !registry.insert(device, 1, &old),
             "a late older socket does not come back"
         );
-        registry.remove(device, 1);
+        assert_eq!(registry.leave(device, &old), None);
         assert!(registry.find(device, 2).is_some());
-        registry.remove(device, 2);
+        assert_eq!(registry.leave(device, &new), Some(2));
+        assert!(registry.all().is_empty());
+    }
+
+    #[test]
+    fn a_socket_that_resumed_is_found_under_its_last_connection_alone() {
+        let registry = Registry::new();
+        let device = DeviceId::new([9; 16]);
+        let (socket, other) = (mailbox(), mailbox());
+        assert!(registry.insert(device, 1, &socket));
+        assert!(registry.renew(device, &socket, 3));
+        assert!(registry.renew(device, &socket, 2), "overtaken by the later");
+        assert!(registry.find(device, 1).is_none() && registry.find(device, 2).is_none());
+        assert!(registry.find(device, 3).is_some());
+        assert!(
+            !registry.replace(device, 1),
+            "what was lost is an old route"
+        );
+        assert_eq!(socket.take().closing, None);
+        assert!(registry.insert(device, 4, &other));
+        assert!(!registry.renew(device, &socket, 5));
+        assert!(registry.replace(device, 4));
+        assert_eq!(other.take().closing, Some(Reason::Replaced));
         assert!(registry.all().is_empty());
     }
 }

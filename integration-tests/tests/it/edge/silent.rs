@@ -1,8 +1,5 @@
 //! A device that applies one conversation and has stopped applying another.
 
-use std::time::Duration;
-
-use tokio::time::timeout;
 use xchat_integration_tests::{
     Shape,
     raw::{Device, Link, Room},
@@ -16,13 +13,12 @@ use xchat_proto::{
 };
 use xchat_types::ConversationId;
 
-use crate::house;
+use crate::{house, house_with};
 
 /// More than the window of a socket.
 const MESSAGES: u64 = 300;
 /// Submissions whose outcome is not known yet, at most.
 const IN_FLIGHT: u64 = 30;
-const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn acknowledge(link: &mut Link, conversation: ConversationId, sequence: u64) {
     let ack = AckRequest {
@@ -76,6 +72,53 @@ async fn pushed(
     others
 }
 
+/// Resumes as often as it is told to, and acknowledges what is pushed again, as a device does, until
+/// a mark tells how far the conversation is, or a push that there is more: then it pulls.
+async fn resumed(link: &mut Link, conversation: ConversationId, cursor: u64, sequence: u64) {
+    let id = convert::id_bytes(&conversation);
+    loop {
+        let marks = link.resume().await.marks;
+        let mut marks = marks.iter().filter(|mark| mark.conversation_id == id);
+        if marks.any(|mark| mark.sequence == sequence) {
+            return;
+        }
+        // No second time by itself.
+        loop {
+            let push = link.pushed(Some).await;
+            let of = match &push {
+                Tell::DeliverPush(push) => sequences(push, conversation),
+                Tell::ResyncPush(_) => break,
+                _ => continue,
+            };
+            if of.iter().any(|pushed| *pushed > cursor) {
+                return;
+            }
+            acknowledge(link, conversation, cursor).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_resumes_before_the_marks_are_written_is_pushed_what_it_missed() {
+    // Far longer than what follows takes.
+    let house = house_with(Shape::OneProcess, &[("fanout__mark_interval", "5s")]);
+    let device = Device::new();
+    let mut link = Link::open(house.public(), &device, true).await;
+    let mut room = Room::found(&device, &mut link).await;
+    for _ in 0..MESSAGES / IN_FLIGHT {
+        for _ in 0..IN_FLIGHT {
+            let envelope = room.envelope(&device, b"pushed once, and dropped");
+            link.send(Ask::Submit(envelope)).await;
+        }
+        let sent = room.counter.0;
+        while pull(&mut link, room.conversation, 0).await.head_sequence < sent {}
+    }
+    acknowledge(&mut link, room.conversation, 64).await;
+    link.pushed(|push| matches!(push, Tell::ResyncPush(_)).then_some(()))
+        .await;
+    resumed(&mut link, room.conversation, 64, MESSAGES + 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_that_is_not_acknowledged_costs_the_others_nothing_and_comes_back() {
     let house = house(Shape::OneProcess);
@@ -108,18 +151,7 @@ async fn a_conversation_that_is_not_acknowledged_costs_the_others_nothing_and_co
     acknowledge(&mut link, silent.conversation, 64).await;
     link.pushed(|push| matches!(push, Tell::ResyncPush(_)).then_some(()))
         .await;
-    let id = convert::id_bytes(&silent.conversation);
-    // Marks are written within their interval, and later on a loaded machine.
-    let marked = async {
-        loop {
-            let marks = link.resume().await.marks;
-            let mark = marks.iter().find(|mark| mark.conversation_id == id);
-            if mark.is_some_and(|mark| mark.sequence == MESSAGES + 1) {
-                return;
-            }
-        }
-    };
-    timeout(PATIENCE, marked).await.expect("the last mark");
+    resumed(&mut link, silent.conversation, 64, MESSAGES + 1).await;
     let mut cursor = 64;
     while cursor < MESSAGES + 1 {
         let pulled = pull(&mut link, silent.conversation, cursor).await;

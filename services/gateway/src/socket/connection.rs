@@ -101,7 +101,6 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut WebSocketStream<S
 struct Connection<S> {
     edge: Arc<Edge>,
     session: Session,
-    id: u64,
     mailbox: Arc<Mailbox>,
     stream: WebSocketStream<S>,
     work: FuturesUnordered<Work>,
@@ -133,7 +132,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Some(Self {
             edge,
             session,
-            id,
             mailbox,
             stream,
             work,
@@ -166,8 +164,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 end.as_mut().reset(self.ends);
             }
         }
-        self.edge.registry.remove(self.session.device, self.id);
-        self.edge.leases.remove(self.session.device, self.id).await;
+        let Session { device, .. } = self.session;
+        if let Some(last) = self.edge.registry.leave(device, &self.mailbox) {
+            self.edge.leases.remove(device, last).await;
+        }
         close(&mut self.stream).await;
     }
 
@@ -228,7 +228,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let context = request::Context {
                     edge: Arc::clone(&self.edge),
                     session: self.session,
-                    connection: self.id,
                     mailbox: Arc::clone(&self.mailbox),
                 };
                 self.work.push(request::start(context, frame));

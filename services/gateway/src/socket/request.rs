@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use tonic::{Code, Status};
 use xchat_proto::{
     client::{self, ClientFrame, client_frame::Body as Ask, server_frame::Body as Tell},
     common::{Error, Reason},
@@ -30,7 +31,6 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) edge: Arc<Edge>,
     pub(crate) session: Session,
-    pub(crate) connection: u64,
     pub(crate) mailbox: Arc<Mailbox>,
 }
 
@@ -146,23 +146,33 @@ impl Context {
         }
     }
 
-    /// Route first, then marks and welcomes: what is appended meanwhile is pushed or marked.
+    /// Route first, then marks and welcomes: what is appended meanwhile is pushed or marked. Each
+    /// time another route: a push that this socket had no room for is not marked yet, maybe, and
+    /// fanout pushes again, once it is, to whoever has another route than the one it pushed to.
     async fn resume(&self) -> Answer {
         let edge = &self.edge;
+        let device = self.session.device;
+        let connection = edge.leases.next_connection(edge.now());
+        let replaced = || {
+            error(
+                Reason::Replaced,
+                "another connection of this device took over",
+            )
+        };
+        if !edge.registry.renew(device, &self.mailbox, connection) {
+            return Err(replaced());
+        }
         self.mailbox.resume();
-        match edge.leases.set(self.session.device, self.connection).await {
+        match edge.leases.set(device, connection).await {
             Ok(true) => self.mailbox.route_is_set(),
-            Ok(false) => {
-                self.mailbox.close(Reason::Replaced);
-                return Err(error(
-                    Reason::Replaced,
-                    "another connection of this device took over",
-                ));
-            }
+            Ok(false) if edge.registry.replace(device, connection) => return Err(replaced()),
+            // A later resume of this socket was faster.
+            Ok(false) => {}
+            Err(status) if is_final(&status) => return Err(failure(&status)),
             // Routes are hints: without one a device reads and writes, and hears of what is new
             // once the lease can be refreshed.
             Err(status) => {
-                tracing::warn!(code = ?status.code(), "a device resumes without a route for now");
+                tracing::debug!(code = ?status.code(), "a device resumes without a route for now");
             }
         }
         let first = client::ListMarksRequest::default();
@@ -312,4 +322,12 @@ impl Context {
         let reply = reply.map_err(|status| failure(&status))?.into_inner();
         Ok(Tell::ClaimKeyPackages(reply.claim.unwrap_or_default()))
     }
+}
+
+/// Presence will never take this route, or never from us.
+fn is_final(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::InvalidArgument | Code::PermissionDenied | Code::Unauthenticated
+    )
 }

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use xchat_proto::{
-    common::Reason,
     convert::{self, id_bytes},
     presence::{
         RefreshRoutesRequest, RemoveRouteRequest, Route, SetRouteRequest,
@@ -141,8 +140,7 @@ impl Leases {
         let restored = devices(&found.restored_device_ids);
         for (device, connection, mailbox) in batch {
             if lost.contains(device) {
-                mailbox.close(Reason::Replaced);
-                registry.remove(*device, *connection);
+                registry.replace(*device, *connection);
             } else if asked.contains(device) {
                 mailbox.route_is_kept(restored.contains(device));
             }
