@@ -56,7 +56,7 @@ test-faults: setup-fleet ## Faults under load, every record checked: 200 kills o
 		--ignored --nocapture --test-threads 1 faults::
 
 .PHONY: test-planted
-test-planted: setup-test ## Plant faults one by one and see each found, about 25 minutes; FAULTS="NAME …" for some
+test-planted: setup-test ## Plant faults one by one and see each found, 10 to 20 minutes; FAULTS="NAME …" for some
 	@$(XTASK) planted $(FAULTS)
 
 .PHONY: ci

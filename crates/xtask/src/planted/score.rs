@@ -85,7 +85,7 @@ fn sum(score: &Score<'_>) -> String {
     let sum = format!("planted: {found} of {} found", counted.len());
     match score.iter().filter(needs).count() {
         0 => sum,
-        unproven => format!("{sum}; {unproven} tests need an engine that is not there"),
+        unproven => format!("{sum}; not run for want of an engine: {unproven}"),
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
         assert!(!is_full(std::slice::from_ref(&needs)), "nothing was proven");
         let score = [(proof, Verdict::Found), needs];
         assert!(is_full(&score));
-        let line = "planted: 1 of 1 found; 1 tests need an engine that is not there";
+        let line = "planted: 1 of 1 found; not run for want of an engine: 1";
         assert_eq!(sum(&score), line);
     }
 
