@@ -28,9 +28,9 @@ enum Command {
     Run(Run),
     /// The floor's process; the suite starts it by itself.
     Floor {
-        /// Append each frame to this file and sync it before it is written to a socket.
-        #[arg(long)]
-        log: Option<PathBuf>,
+        kind: floor::Kind,
+        /// The file that is synced, or the folder that is streamed.
+        path: Option<PathBuf>,
     },
 }
 
@@ -38,10 +38,18 @@ enum Command {
 enum Benchmark {
     /// Memory of idle sockets.
     B1,
+    /// Logins and registrations.
+    B3,
+    /// Everyone is cut off and comes back.
+    B4,
     /// 1:1, durable submit to delivery.
     B5,
     /// Fan-out in rooms.
     B6,
+    /// What was stored is pulled.
+    B7,
+    /// B1, B5 and B6 beside servers of others; only when it is asked for.
+    Peers,
     /// What telemetry costs B5; only when it is asked for.
     Telemetry,
 }
@@ -52,7 +60,7 @@ struct Run {
     #[arg(long)]
     quick: bool,
     /// Only these.
-    #[arg(long, value_enum, value_delimiter = ',', default_values = ["b1", "b5", "b6"])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["b1", "b3", "b4", "b5", "b6", "b7"])]
     only: Vec<Benchmark>,
     /// Where the results go.
     #[arg(long, default_value = "bench.json")]
@@ -81,7 +89,7 @@ pub fn main() -> ExitCode {
         runtime.block_on(async {
             match arguments.command {
                 Command::Run(run) => Box::pin(all(&run)).await,
-                Command::Floor { log } => floor::serve(log.as_deref()).await,
+                Command::Floor { kind, path } => floor::serve(kind, path.as_deref()).await,
             }
         })
     });
@@ -111,6 +119,14 @@ async fn all(run: &Run) -> Result<()> {
         let b1 = suite::idle::run(&scale, &mut report);
         Box::pin(b1).await.context("B1")?;
     }
+    if run.only.contains(&Benchmark::B3) {
+        let b3 = suite::login::run(&scale, &mut report);
+        Box::pin(b3).await.context("B3")?;
+    }
+    if run.only.contains(&Benchmark::B4) {
+        let b4 = suite::storm::run(&scale, &mut report);
+        Box::pin(b4).await.context("B4")?;
+    }
     if run.only.contains(&Benchmark::B5) {
         let b5 = suite::direct::run(&scale, &mut report);
         Box::pin(b5).await.context("B5")?;
@@ -118,6 +134,14 @@ async fn all(run: &Run) -> Result<()> {
     if run.only.contains(&Benchmark::B6) {
         let b6 = suite::group::run(&scale, &mut report);
         Box::pin(b6).await.context("B6")?;
+    }
+    if run.only.contains(&Benchmark::B7) {
+        let b7 = suite::drain::run(&scale, &mut report);
+        Box::pin(b7).await.context("B7")?;
+    }
+    if run.only.contains(&Benchmark::Peers) {
+        let peers = suite::peers::run(&scale, &mut report);
+        Box::pin(peers).await.context("peers")?;
     }
     if run.only.contains(&Benchmark::Telemetry) {
         let cost = suite::telemetry::run(&scale, &mut report);
@@ -144,6 +168,10 @@ fn scale(run: &Run, open_files: u64) -> Result<Scale> {
         messages: 40,
         open_seconds: 5.0,
         deliveries: 20_000,
+        logins: 500,
+        registrations: 100,
+        storm: 2_000.min(sockets),
+        stored: 100,
         seed: run.seed,
     };
     Ok(if run.quick {
@@ -155,6 +183,10 @@ fn scale(run: &Run, open_files: u64) -> Result<Scale> {
             messages: 20,
             open_seconds: 1.0,
             deliveries: 1_000,
+            logins: 50,
+            registrations: 10,
+            storm: 90,
+            stored: 10,
             ..full
         }
     } else {

@@ -12,6 +12,7 @@ mod frames;
 mod house;
 mod link;
 mod load;
+mod peer;
 mod person;
 mod process;
 mod report;

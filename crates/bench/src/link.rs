@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpSocket, TcpStream},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{Message, protocol::WebSocketConfig},
@@ -19,6 +22,7 @@ use xchat_proto::{
     client::{
         self, ClientFrame, ServerFrame, client_frame::Body as Ask, server_frame::Body as Tell,
     },
+    common::{self, Reason},
     convert,
 };
 use xchat_types::ServerId;
@@ -124,30 +128,37 @@ impl Link {
         Ok(self.request_id)
     }
 
-    /// The next record that is pushed.
-    #[allow(clippy::wildcard_enum_match_arm, reason = "answers it has no use for")]
-    pub(crate) async fn record(&mut self) -> Result<client::DeliveredRecord> {
+    /// Records after a sequence; none while the server does not know the conversation yet.
+    pub(crate) async fn pull(
+        &mut self,
+        request: client::PullRequest,
+    ) -> Result<Vec<client::DeliveredRecord>> {
+        let id = self.send(Ask::Pull(request)).await?;
         loop {
-            let push = match self.pushes.pop_front() {
-                Some(push) => push,
-                None => match self.next().await?.body {
-                    Some(push) => push,
-                    None => continue,
-                },
-            };
-            match push {
-                Tell::DeliverPush(mut push) => {
-                    let record = push.records.pop().context("a push without a record")?;
-                    anyhow::ensure!(push.records.is_empty(), "a push of several records");
-                    return Ok(record);
+            let frame = self.frame().await?;
+            let body = frame.body.context("a frame without a body")?;
+            match (frame.request_id, body) {
+                (answered, Tell::Pull(pulled)) if answered == id => return Ok(pulled.records),
+                (_, Tell::Error(error)) if error.reason() == Reason::ConversationUnknown => {
+                    return Ok(Vec::new());
                 }
-                push => welcome_or_answer(&push)?,
+                (_, Tell::Error(error)) => return Err(refused(&error)),
+                (0, push) => self.pushes.push_back(push),
+                _ => {}
             }
         }
     }
 
     /// The next frame that is no error; fails when none comes in time. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<ServerFrame> {
+        let frame = self.frame().await?;
+        match &frame.body {
+            Some(Tell::Error(error)) => Err(refused(error)),
+            _ => Ok(frame),
+        }
+    }
+
+    async fn frame(&mut self) -> Result<ServerFrame> {
         loop {
             let message = tokio::time::timeout(SILENCE, self.stream.next())
                 .await
@@ -162,9 +173,6 @@ impl Link {
             if let Some(Tell::DeliverPush(_)) = frame.body {
                 self.pushed += length;
             }
-            if let Some(Tell::Error(error)) = frame.body {
-                bail!("refused: {:?}: {}", error.reason(), error.message);
-            }
             return Ok(frame);
         }
     }
@@ -177,9 +185,18 @@ impl Link {
         bail!("the server closed an idle socket")
     }
 
+    /// Ends the connection as a lost network does, without a closing frame.
+    pub(crate) async fn cut(&mut self) -> Result<()> {
+        Ok(self.stream.get_mut().shutdown().await?)
+    }
+
     pub(crate) fn take_push(&mut self) -> Option<Tell> {
         self.pushes.pop_front()
     }
+}
+
+fn refused(error: &common::Error) -> anyhow::Error {
+    anyhow::anyhow!("refused: {:?}: {}", error.reason(), error.message)
 }
 
 /// Of pushes that carry no record none may say that something was refused.

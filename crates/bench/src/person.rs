@@ -79,19 +79,22 @@ impl Person {
         })
     }
 
-    /// One new one-time key package to publish.
-    pub(crate) fn publication(
+    /// New one-time key packages to publish.
+    pub(crate) fn publications(
         &mut self,
         suite: Suite,
+        count: usize,
     ) -> Result<client::PublishKeyPackagesRequest> {
-        let package = self.packages.generate(&self.device, suite, now(), false)?;
-        Ok(client::PublishKeyPackagesRequest {
-            packages: vec![client::KeyPackage {
+        let mut packages = Vec::with_capacity(count);
+        for _ in 0..count {
+            let package = self.packages.generate(&self.device, suite, now(), false)?;
+            packages.push(client::KeyPackage {
                 suite: u32::from(suite.number()),
                 last_resort: false,
                 key_package: package.bytes.into_bytes().into(),
-            }],
-        })
+            });
+        }
+        Ok(client::PublishKeyPackagesRequest { packages })
     }
 }
 

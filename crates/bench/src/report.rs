@@ -25,14 +25,6 @@ pub(crate) struct Report {
     machine: Value,
 }
 
-/// Servers of others that could be driven in the same run, and why each is not.
-const PEERS: [(&str, &str); 4] = [
-    ("NATS", "nats-server"),
-    ("mosquitto", "mosquitto"),
-    ("ejabberd", "ejabberdctl"),
-    ("prosody", "prosody"),
-];
-
 impl Report {
     pub(crate) fn new() -> Self {
         Self {
@@ -50,16 +42,27 @@ impl Report {
         self.rows.push(row);
     }
 
+    /// What ten times the size does to a figure: at the small size, at the large.
+    pub(crate) fn growth(&mut self, id: &'static str, what: &str, (small, large): (f64, f64)) {
+        self.result(&format!("growth: {id} {what}"), json!(large / small));
+        self.row(Row {
+            id,
+            what: format!("growth: {what}"),
+            ours: format!("{small:.2} → {large:.2}"),
+            floor: String::new(),
+            ratio: format!("{:.2}", large / small),
+        });
+    }
+
     pub(crate) fn result(&mut self, name: &str, value: Value) {
         self.results.insert(name.to_owned(), value);
     }
 
     /// Prints the table and writes the JSON.
-    pub(crate) fn finish(mut self, path: &Path) -> Result<()> {
-        self.peers();
+    pub(crate) fn finish(self, path: &Path) -> Result<()> {
         let mut lines = vec![
             String::new(),
-            "| id | what | server | floor | ratio |".to_owned(),
+            "| id | what | server | floor or peer | ratio |".to_owned(),
             "|---|---|---|---|---|".to_owned(),
         ];
         lines.extend(self.rows.iter().map(|row| {
@@ -78,22 +81,6 @@ impl Report {
         fs::write(path, serde_json::to_vec_pretty(&all)?)?;
         say(&format!("written to {}", path.display()));
         Ok(())
-    }
-
-    fn peers(&mut self) {
-        let mut skipped = Map::new();
-        for (peer, program) in PEERS {
-            let there = Command::new(program).arg("--version").output().is_ok();
-            let why = if there {
-                "installed, but this program does not drive it yet"
-            } else {
-                "not installed"
-            };
-            say(&format!("peer {peer} skipped: {why} ({program})"));
-            skipped.insert(peer.to_owned(), why.into());
-        }
-        self.results
-            .insert("peers_skipped".to_owned(), skipped.into());
     }
 }
 

@@ -1,7 +1,13 @@
 //! Conversations as the product makes them: key packages claimed, one genesis, one bundle, and an
 //! `accept` of everyone who was invited. Envelopes are encrypted before the clock starts.
 
-use std::{collections::VecDeque, sync::Arc};
+mod away;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
@@ -22,12 +28,14 @@ use xchat_types::{
 };
 
 use crate::{
-    link::{Link, welcome_or_answer},
+    link::{Link, SILENCE, welcome_or_answer},
     load::{Endpoint, Seats},
     person::{Person, now, random},
 };
 
 const INCARNATION: Incarnation = Incarnation(0);
+/// Between two looks whether what was appended can be read.
+const FOLDED: Duration = Duration::from_millis(1);
 
 /// A sent envelope as its receivers must see it.
 #[derive(Clone, Debug)]
@@ -98,22 +106,31 @@ impl Member {
         }
     }
 
-    /// Submits a record and waits for its own stub.
+    /// Submits a record and pulls until its own stub has come. Not by pushes: in a large room more
+    /// is pushed than one that has acknowledged nothing yet is sent.
     async fn post(&mut self, header: &Header, payload: Vec<u8>) -> Result<DeliveredRecord> {
         let submit = submission(header, payload).request;
         self.link.ask(Ask::Submit(submit)).await?;
-        loop {
-            let record = self.link.record().await?;
-            let of = record
-                .header
-                .as_ref()
-                .context("a record without a header")?;
-            if of.sender_device_id == convert::id_bytes(&header.sender)
-                && of.counter == header.counter.0
-            {
-                return Ok(record);
+        let sender = convert::id_bytes(&header.sender);
+        let until = Instant::now() + SILENCE;
+        while Instant::now() < until {
+            let pull = client::PullRequest {
+                conversation_id: convert::id_bytes(&self.conversation),
+                after_sequence: self.cursor,
+                limit: 0,
+            };
+            let records = self.link.pull(pull).await?;
+            self.cursor = records.last().map_or(self.cursor, |last| last.sequence);
+            let own = records.into_iter().find(|record| {
+                let of = record.header.as_ref();
+                of.is_some_and(|of| of.sender_device_id == sender && of.counter == header.counter.0)
+            });
+            if let Some(own) = own {
+                return Ok(own);
             }
+            tokio::time::sleep(FOLDED).await;
         }
+        bail!("a record was lost: counter {}", header.counter.0)
     }
 
     /// Waits for the welcome and accepts it.
@@ -225,7 +242,7 @@ pub(crate) async fn found(mut members: Seats<Member>, suite: Suite) -> Result<Se
     };
     let mut add = Vec::new();
     for other in others.iter_mut() {
-        let publish = other.person.publication(suite)?;
+        let publish = other.person.publications(suite, 1)?;
         other.link.ask(Ask::PublishKeyPackages(publish)).await?;
         let claim = client::ClaimKeyPackagesRequest {
             account_id: convert::id_bytes(&other.person.account()),

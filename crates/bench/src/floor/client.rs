@@ -1,4 +1,4 @@
-//! Its clients, and the handle on its process.
+//! The handle on its process, and clients of a relay.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -13,6 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::Kind;
 use crate::{
     frames,
     link::SILENCE,
@@ -28,13 +29,10 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    /// Starts one from this very program; with a log when it is to sync.
-    pub(crate) fn start(log: Option<&Path>) -> Result<Self> {
+    /// Starts one from this very program; `path` as [`super::serve`] takes it.
+    pub(crate) fn start(kind: Kind, path: Option<&Path>) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("floor");
-        if let Some(log) = log {
-            command.arg("--log").arg(log);
-        }
+        command.arg("floor").arg(kind.name()).args(path);
         let mut process = Process::start(&mut command)?;
         let stdout = process.0.stdout.take().context("no pipe")?;
         let mut line = String::new();

@@ -1,4 +1,4 @@
-//! The process.
+//! The relay's process.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tokio::{io::BufReader, net::TcpListener, task::JoinSet};
 
-use super::HELLO;
+use super::{HELLO, announce};
 use crate::frames;
 
 /// Sockets of a room: its sender, and those that receive.
@@ -43,12 +43,6 @@ pub(crate) async fn serve(log: Option<&Path>) -> Result<()> {
             let _ = read(stream, &rooms, &frames).await;
         });
     }
-}
-
-#[allow(clippy::print_stdout, reason = "the parent waits for this line")]
-fn announce(listener: &TcpListener) -> Result<()> {
-    println!("ready: {}", listener.local_addr()?);
-    Ok(())
 }
 
 async fn read(

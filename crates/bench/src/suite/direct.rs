@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{PLAINTEXT, Scale, people};
 use crate::{
-    floor::{self, Floor},
+    floor::{self, Floor, Kind},
     house::House,
     load::{self, Measured, Plan, Seats, usize_to_f64},
     process,
@@ -16,6 +16,7 @@ use crate::{
 
 /// Messages of one sender under way while the highest rate is looked for.
 pub(super) const WINDOW: usize = 8;
+const GROWTH: usize = 10;
 
 /// What one side of the comparison drives: the server or the floor.
 pub(super) type Rooms<E> = Vec<Seats<E>>;
@@ -26,7 +27,7 @@ pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
         Some(folder) => tempfile::NamedTempFile::new_in(folder)?,
         None => tempfile::NamedTempFile::new()?,
     };
-    let floor = Floor::start(Some(log.path()))?;
+    let floor = Floor::start(Kind::Relay, Some(log.path()))?;
     let mut ours = pairs(scale, &house).await?;
     // The first messages of a conversation warm what later ones find warm.
     prepare(&mut ours, WINDOW)?;
@@ -75,6 +76,44 @@ pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
         tell_latency(share, id, (&at_server, &at_floor), report);
     }
     report.result("b5_pulls", room::pulls(&ours).into());
+    drop((ours, house));
+    growth(scale, report).await
+}
+
+/// As many messages among so many pairs and among ten times as many, in turns.
+async fn growth(scale: &Scale, report: &mut Report) -> Result<()> {
+    let mut sides = Vec::new();
+    for pairs_of in [scale.pairs, scale.pairs * GROWTH] {
+        let scale = Scale {
+            pairs: pairs_of,
+            ..scale.clone()
+        };
+        let house = House::start(&scale.server, scale.folder.as_deref())?;
+        let mut rooms = pairs(&scale, &house).await?;
+        prepare(&mut rooms, WINDOW)?;
+        let plan = Plan::closed(pairs_of, WINDOW, WINDOW);
+        (_, rooms) = load::run(&plan, rooms, house.process()).await?;
+        sides.push((house, rooms, Vec::new()));
+    }
+    for _ in 0..scale.rounds {
+        for (house, rooms, rounds) in &mut sides {
+            let each = WINDOW * GROWTH * scale.pairs / rooms.len();
+            prepare(rooms, each)?;
+            let plan = Plan::closed(rooms.len(), each, WINDOW);
+            let turn = load::run(&plan, std::mem::take(rooms), house.process()).await?;
+            rounds.push(turn.0.cpu_micros_per_message());
+            *rooms = turn.1;
+        }
+    }
+    let medians: Vec<f64> = sides
+        .into_iter()
+        .map(|(_, _, rounds)| Spread::of(rounds).median)
+        .collect();
+    if let [small, large] = medians.as_slice() {
+        let (from, to) = (scale.pairs, scale.pairs * GROWTH);
+        let what = format!("CPU µs a message, {from} → {to} pairs");
+        report.growth("B5", &what, (*small, *large));
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{PLAINTEXT, Scale, people};
 use crate::{
-    floor::{self, Floor},
+    floor::{self, Floor, Kind},
     house::House,
     load::{self, Measured, Plan, Seats},
     report::{Report, Row},
@@ -17,12 +17,16 @@ use crate::{
 const WINDOW: usize = 8;
 
 pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
+    let mut costs = Vec::new();
     for (members, rooms) in [(10, 10), (100, 2)] {
         // A process of its own for each size: what a larger room leaves behind is not counted.
         let house = House::start(&scale.server, scale.folder.as_deref())?;
-        size(scale, &house, (members, rooms), report)
-            .await
-            .with_context(|| format!("rooms of {members}"))?;
+        let cost = size(scale, &house, (members, rooms), report).await;
+        costs.push(cost.with_context(|| format!("rooms of {members}"))?);
+    }
+    if let [small, large] = costs.as_slice() {
+        let what = "CPU µs a delivery, rooms of 10 → 100";
+        report.growth("B6", what, (*small, *large));
     }
     Ok(())
 }
@@ -32,14 +36,14 @@ async fn size(
     house: &House,
     (members, rooms): (usize, usize),
     report: &mut Report,
-) -> Result<()> {
+) -> Result<f64> {
     let mut ours = found(house, members, rooms).await?;
     prepare(&mut ours, WINDOW)?;
     let warm = Plan::closed(rooms, WINDOW, WINDOW);
     (_, ours) = load::run(&warm, ours, house.process()).await?;
     let bytes = ours.first().map_or(0, room::ciphertext_bytes);
     // Fan-out as small writes and nothing else: nothing is synced.
-    let floor = Floor::start(None)?;
+    let floor = Floor::start(Kind::Relay, None)?;
     let mut floors = floor::rooms(&floor, (rooms, members - 1, bytes)).await?;
 
     let messages = (scale.deliveries / (members - 1) / rooms).max(WINDOW);
@@ -55,10 +59,15 @@ async fn size(
         of_server.push(measured);
     }
     tell((members, room::pulls(&ours)), &of_server, &of_floor, report);
-    Ok(())
+    let cpu = of_server.iter().map(Measured::cpu_micros_per_delivery);
+    Ok(Spread::of(cpu).median)
 }
 
-async fn found(house: &House, members: usize, rooms: usize) -> Result<Vec<Seats<Member>>> {
+pub(super) async fn found(
+    house: &House,
+    members: usize,
+    rooms: usize,
+) -> Result<Vec<Seats<Member>>> {
     let people = people::make(members * rooms)?;
     let mut arrived = people::arrive(house.address(), people, true).await?;
     let mut founded = Vec::new();
@@ -69,7 +78,7 @@ async fn found(house: &House, members: usize, rooms: usize) -> Result<Vec<Seats<
     Ok(founded)
 }
 
-fn prepare(rooms: &mut [Seats<Member>], count: usize) -> Result<()> {
+pub(super) fn prepare(rooms: &mut [Seats<Member>], count: usize) -> Result<()> {
     let mut rooms = rooms.iter_mut();
     rooms.try_for_each(|room| room::prepare(room, count, PLAINTEXT))
 }

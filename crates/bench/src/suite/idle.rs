@@ -8,7 +8,7 @@ use tokio::{net::TcpStream, task::JoinSet};
 
 use super::{Scale, people};
 use crate::{
-    floor::Floor,
+    floor::{Floor, Kind},
     house::House,
     load::usize_to_f64,
     person::Person,
@@ -56,12 +56,24 @@ pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
         });
     }
     tell(scale, &rounds, report);
+    // The same people, a tenth of them.
+    people.truncate(scale.sockets / 10);
+    let mut small = Vec::new();
+    for _ in 0..count {
+        house.restart()?;
+        let (back, bytes, _) = server(scale, &house, people).await?;
+        people = back;
+        small.push(bytes / 1_024.0);
+    }
+    let large = Spread::of(rounds.iter().map(|round| round.server / 1_024.0));
+    let what = format!("KiB a socket, {} → {} sockets", people.len(), scale.sockets);
+    report.growth("B1", &what, (Spread::of(small).median, large.median));
     Ok(())
 }
 
 /// Bytes a socket: of the kernel for one end, and of the process that holds it.
 async fn floor(scale: &Scale) -> Result<(f64, f64)> {
-    let floor = Floor::start(None)?;
+    let floor = Floor::start(Kind::Relay, None)?;
     let (kernel, user) = (settled_kernel_memory().await?, floor.process.memory()?);
     let mut sockets = Vec::with_capacity(scale.sockets);
     for _ in 0..scale.sockets {
@@ -88,7 +100,7 @@ async fn settled_kernel_memory() -> Result<u64> {
 }
 
 /// Bytes a socket, and CPU microseconds a socket and second while idle.
-async fn server(
+pub(super) async fn server(
     scale: &Scale,
     house: &House,
     people: Vec<Person>,
@@ -165,6 +177,6 @@ fn tell(scale: &Scale, rounds: &[Round], report: &mut Report) {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "memory is far below 2^53 bytes")]
-fn difference(before: u64, after: u64) -> f64 {
+pub(super) fn difference(before: u64, after: u64) -> f64 {
     after as f64 - before as f64
 }
