@@ -114,9 +114,15 @@ demo-check: build setup-demo ## Say where the demo shows something else than doc
 	@infra/demo.py $(BIN) --check
 
 .PHONY: bench
-bench: setup-build ## Measure a release build beside its floors, about 10 minutes; BENCH=--quick for a glance
+bench: setup-build ## Measure a release build beside its floors, about 20 minutes; BENCH=--quick for a glance
 	@cargo build --locked --release -p xchat-bench
 	@$(abspath $(CARGO_TARGET_DIR))/release/xchat-bench run --json $(abspath $(CARGO_TARGET_DIR))/bench.json $(BENCH)
+
+.PHONY: bench-peers
+bench-peers: setup-peers ## Measure it beside NATS and ejabberd, started here for it, about 5 minutes
+	@cargo build --locked --release -p xchat-bench
+	@$(abspath $(CARGO_TARGET_DIR))/release/xchat-bench run --only peers \
+		--json $(abspath $(CARGO_TARGET_DIR))/bench-peers.json $(BENCH)
 
 .PHONY: docs
 docs: setup-build ## Write what is generated of the docs: sections, settings, their schema, metrics
@@ -172,6 +178,6 @@ test-fleet: setup-fleet ## Run the end-to-end tests with a fleet of its own for 
 	@export $$(infra/stack/stack.sh env | xargs); cargo test --locked \
 		-p xchat-integration-tests --features fleet -- --test-threads 1
 
-.PHONY: setup-build setup-test setup-check setup-demo setup-stack setup-fleet
-setup-build setup-test setup-check setup-demo setup-stack setup-fleet: setup-%:
+.PHONY: setup-build setup-test setup-check setup-demo setup-stack setup-fleet setup-peers
+setup-build setup-test setup-check setup-demo setup-stack setup-fleet setup-peers: setup-%:
 	@infra/setup.sh $*

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a bare Debian machine with a Rust toolchain lacks. Says what it installs, and does
-# nothing, at once, where all is there. Arguments: what for (build, test, check, demo, stack, fleet).
+# nothing, at once, where all is there. Arguments: what for (build, test, check, demo, stack, fleet, peers).
 set -euo pipefail
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/xchat"
@@ -93,6 +93,14 @@ fleet() {
     debian openssl openssl
 }
 
+# Servers to be measured beside; the benchmark starts its own, on free ports. Debian may start them as
+# services too. One that can't be installed is skipped.
+peers() {
+    build
+    (debian nats-server nats-server) || echo "setup: nats-server can't be installed: skipped"
+    (debian ejabberdctl ejabberd) || echo "setup: ejabberd can't be installed: skipped"
+}
+
 for part in "$@"; do
     case $part in
         build) build ;;
@@ -101,6 +109,7 @@ for part in "$@"; do
         demo) demo ;;
         stack) stack ;;
         fleet) fleet ;;
-        *) fail "no part is called $part; there are build, test, check, demo, stack and fleet" ;;
+        peers) peers ;;
+        *) fail "no part is called $part; there are build, test, check, demo, stack, fleet and peers" ;;
     esac
 done
