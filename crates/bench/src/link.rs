@@ -77,8 +77,10 @@ impl Link {
 
     /// From one of several loopback addresses, so that ports suffice for many sockets.
     async fn connect(address: SocketAddr, number: usize) -> Result<Self> {
-        let host = u8::try_from(number / 10_000 + 1).context("too many sockets")?;
+        let host = u8::try_from(number / 1_000 + 1).context("too many sockets")?;
         let socket = TcpSocket::new_v4()?;
+        // Ports of sockets that were closed a moment ago are free for others.
+        socket.set_reuseaddr(true)?;
         socket.bind(SocketAddr::new(
             IpAddr::V4(Ipv4Addr::new(127, 0, 0, host)),
             0,

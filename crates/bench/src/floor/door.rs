@@ -6,7 +6,7 @@ use std::{fs::File, io::Write as _, net::SocketAddr, path::Path, sync::mpsc};
 use anyhow::{Context as _, Result};
 use tokio::{
     io::AsyncWriteExt as _,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::oneshot,
     task::JoinSet,
 };
@@ -18,6 +18,7 @@ use crate::{frames, person::random};
 /// Connections that are being made at once.
 const AT_ONCE: usize = 64;
 const NONCE: usize = 32;
+const SOURCE: [u8; 4] = [127, 0, 1, 1];
 
 type Log = mpsc::Sender<(Vec<u8>, oneshot::Sender<()>)>;
 
@@ -102,7 +103,11 @@ pub(crate) async fn enter(
 }
 
 async fn enter_one(address: SocketAddr, key: &SecretKey, bytes: usize) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect(address).await?;
+    // Not from the address that the server's clients come from: ports are few.
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((SOURCE, 0)))?;
+    let mut stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
     let nonce = frames::read(&mut stream).await?;
     let mut answer = key.public().as_bytes().to_vec();
