@@ -2,6 +2,7 @@
 
 mod corpus;
 mod mutated;
+mod revoked;
 mod silent;
 mod stalled;
 mod strangers;
