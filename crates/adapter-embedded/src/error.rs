@@ -34,6 +34,14 @@ pub enum OpenError {
         expected: u32,
     },
 
+    /// The file's own format is known; a frame in it is of a kind that came later.
+    #[error(
+        "{} holds a frame of kind {kind} at byte {at}, which a newer version of this program has \
+         written; nothing was changed",
+        path.display()
+    )]
+    Newer { path: PathBuf, at: u64, kind: u8 },
+
     #[error("no space is left for {}", path.display())]
     NoSpace { path: PathBuf, source: io::Error },
 
@@ -50,7 +58,7 @@ impl OpenError {
             Self::Locked { .. } => "data_locked",
             Self::Damaged { .. } => "data_damaged",
             Self::Unusable { .. } => "data_unusable",
-            Self::Version { .. } => "data_version",
+            Self::Version { .. } | Self::Newer { .. } => "data_version",
             Self::NoSpace { .. } => "data_no_space",
             Self::Denied { .. } => "data_denied",
             Self::Io { .. } => "data_io",
@@ -69,6 +77,7 @@ impl OpenError {
             }
             Self::Unusable { .. } => "restore the data directory from a copy",
             Self::Version { .. } => "use the program that wrote it, or one that can convert it",
+            Self::Newer { .. } => "use the newer version again",
             Self::NoSpace { .. } => "free some and start again",
             Self::Denied { .. } => {
                 "check its owner, its permissions and that the file system is not read-only"

@@ -44,7 +44,7 @@ pub use self::{
     recovery::Cut,
 };
 use self::{
-    frame::Place,
+    frame::{Found, Frame, Place},
     gathering::{Command, Request},
     identity::Identity,
     index::{Index, Location, Wanted},
@@ -237,16 +237,19 @@ fn load(wanted: Wanted) -> PortResult<Entry> {
                 .file
                 .read_at(place.position, &mut frame)
                 .map_err(|error| port_error(&error))?;
-            frame::decode_frame(place, &frame.into())
-                .and_then(|frame| frame.entry)
-                .ok_or_else(|| {
-                    PortError::Corrupt(format!(
+            match frame::decode_frame(place, &frame.into()) {
+                Found::Frame(Frame {
+                    entry: Some(entry), ..
+                }) => Ok(entry),
+                Found::Frame(_) | Found::Newer(_) | Found::Nothing | Found::Bad => {
+                    Err(PortError::Corrupt(format!(
                         "{}: the frame in bytes {}..{} does not read any more",
                         segment.path.display(),
                         location.position,
                         u64::from(location.position) + u64::from(location.size),
-                    ))
-                })
+                    )))
+                }
+            }
         }
     }
 }

@@ -56,7 +56,8 @@ impl Error {
                 }
                 OpenError::Damaged { .. }
                 | OpenError::Unusable { .. }
-                | OpenError::Version { .. } => Trouble::Content,
+                | OpenError::Version { .. }
+                | OpenError::Newer { .. } => Trouble::Content,
             },
             Self::Engine { trouble, .. } => *trouble,
         }

@@ -7,7 +7,8 @@
 //!                              ‖ (kind 3:) trace 16 bytes ‖ span 8 bytes
 //!                              ‖ (kinds 1, 3:) record
 //! ```
-//! Append-only: a kind keeps its meaning for ever, a new field is a new kind (ADR 0013).
+//! Append-only: a kind keeps its meaning for ever, a new field is a new kind (ADR 0013). A frame with
+//! a valid checksum and a kind that is not listed is of a newer program: never a torn tail.
 //!
 //! The checksum is CRC-32 (IEEE) over segment number, position, body length and body: bytes that
 //! were valid in another place, or in a segment of another number, are not valid here. `synced` is
@@ -38,6 +39,8 @@ pub(super) enum Found {
     /// Nothing was ever written here: the head is zero, or there is no room for one.
     Nothing,
     Frame(Frame),
+    /// A whole frame of a kind that this program does not know.
+    Newer(u8),
     /// Bytes that are no frame of this place.
     Bad,
 }
@@ -129,21 +132,39 @@ pub(super) fn decode(segment: u64, bytes: &Bytes, position: usize) -> Found {
     if *head == [0; HEAD] {
         return Found::Nothing;
     }
-    let frame = announced(*head)
+    let end = announced(*head)
         .and_then(|size| position.checked_add(size))
-        .filter(|end| *end <= bytes.len())
-        .and_then(|end| {
-            let place = Place {
-                segment,
-                position: position as u64,
-            };
-            decode_frame(place, &bytes.slice(position..end))
-        });
-    frame.map_or(Found::Bad, Found::Frame)
+        .filter(|end| *end <= bytes.len());
+    let Some(end) = end else {
+        return Found::Bad;
+    };
+    let place = Place {
+        segment,
+        position: position as u64,
+    };
+    decode_frame(place, &bytes.slice(position..end))
 }
 
 /// Reads one whole frame.
-pub(super) fn decode_frame(place: Place, frame: &Bytes) -> Option<Frame> {
+pub(super) fn decode_frame(place: Place, frame: &Bytes) -> Found {
+    let Some(body) = unseal(place, frame) else {
+        return Found::Bad;
+    };
+    match body.first() {
+        Some(&kind) if !matches!(kind, KIND_RECORD | KIND_MARK | KIND_TRACED) => Found::Newer(kind),
+        _ => match decode_body(&body) {
+            Some((synced, entry)) => Found::Frame(Frame {
+                synced,
+                entry,
+                next: place.position.saturating_add(frame.len() as u64),
+            }),
+            None => Found::Bad,
+        },
+    }
+}
+
+/// The body of a frame whose checksum is right.
+fn unseal(place: Place, frame: &Bytes) -> Option<Bytes> {
     let mut head = frame.get(..HEAD)?;
     let _magic = take_u32(&mut head)?;
     let length = take_u32(&mut head)?;
@@ -152,40 +173,35 @@ pub(super) fn decode_frame(place: Place, frame: &Bytes) -> Option<Frame> {
     if checksum(place, length, &body) != sum {
         return None;
     }
-    let mut rest: &[u8] = &body;
-    let (kind, after) = rest.split_first()?;
-    rest = after;
+    Some(body)
+}
+
+/// The watermark, and the entry unless it is a mark.
+fn decode_body(body: &Bytes) -> Option<(u64, Option<Entry>)> {
+    let (kind, mut rest) = body.split_first()?;
     let synced = take_u64(&mut rest)?;
-    let next = place.position.checked_add(frame.len() as u64)?;
-    let entry = match *kind {
-        KIND_MARK if rest.is_empty() => None,
-        KIND_RECORD | KIND_TRACED => {
-            let partition = PartitionId(take_u32(&mut rest)?);
-            let offset = Offset(take_u64(&mut rest)?);
-            let appended_at = Millis(take_u64(&mut rest)?);
-            let (id, after) = rest.split_first_chunk::<{ ConversationId::LEN }>()?;
-            let (trace, record) = if *kind == KIND_TRACED {
-                let (trace, record) = after.split_first_chunk::<{ TraceContext::LEN }>()?;
-                (TraceContext::from_bytes(trace), record)
-            } else {
-                (None, after)
-            };
-            Some(Entry {
-                partition,
-                offset,
-                appended_at,
-                conversation: ConversationId::new(*id),
-                record: body.slice_ref(record),
-                trace,
-            })
-        }
-        _ => return None,
+    if *kind == KIND_MARK {
+        return rest.is_empty().then_some((synced, None));
+    }
+    let partition = PartitionId(take_u32(&mut rest)?);
+    let offset = Offset(take_u64(&mut rest)?);
+    let appended_at = Millis(take_u64(&mut rest)?);
+    let (id, after) = rest.split_first_chunk::<{ ConversationId::LEN }>()?;
+    let (trace, record) = if *kind == KIND_TRACED {
+        let (trace, record) = after.split_first_chunk::<{ TraceContext::LEN }>()?;
+        (TraceContext::from_bytes(trace), record)
+    } else {
+        (None, after)
     };
-    Some(Frame {
-        synced,
-        entry,
-        next,
-    })
+    let entry = Entry {
+        partition,
+        offset,
+        appended_at,
+        conversation: ConversationId::new(*id),
+        record: body.slice_ref(record),
+        trace,
+    };
+    Some((synced, Some(entry)))
 }
 
 pub(super) fn take_u32(rest: &mut &[u8]) -> Option<u32> {

@@ -3,7 +3,8 @@
 //! A power cut may leave bad bytes behind the last sync, and only there. So bad bytes are a torn
 //! tail, which is cut, unless something proves that they had been synced: a later segment, a later
 //! frame whose watermark lies behind them, or a store that has folded a record which is now
-//! missing. Then the log is damaged and nothing is changed.
+//! missing. Then the log is damaged and nothing is changed. A whole frame of an unknown kind is never
+//! cut, wherever it stands: a newer program may have acknowledged it.
 
 use std::{
     io,
@@ -108,6 +109,14 @@ fn damaged(segment: &Segment, bytes: Range<u64>, why: &str) -> OpenError {
     }
 }
 
+fn newer(segment: &Segment, at: u64, kind: u8) -> OpenError {
+    OpenError::Newer {
+        path: segment.path.clone(),
+        at,
+        kind,
+    }
+}
+
 fn missing(path: PathBuf, partition: PartitionId) -> OpenError {
     OpenError::Unusable {
         path,
@@ -198,7 +207,12 @@ fn scan(segment: &Segment, limit: u64, index: &mut Index) -> Result<Scan, OpenEr
         synced: 0,
         bytes,
     };
-    while let Found::Frame(frame) = decode_at(segment, &scan.bytes, scan.end) {
+    loop {
+        let frame = match decode_at(segment, &scan.bytes, scan.end) {
+            Found::Frame(frame) => frame,
+            Found::Newer(kind) => return Err(newer(segment, scan.end, kind)),
+            Found::Nothing | Found::Bad => return Ok(scan),
+        };
         scan.synced = scan.synced.max(frame.synced);
         let next = frame.next;
         if !add(segment, scan.end, frame, index) {
@@ -207,7 +221,6 @@ fn scan(segment: &Segment, limit: u64, index: &mut Index) -> Result<Scan, OpenEr
         }
         scan.end = next;
     }
-    Ok(scan)
 }
 
 fn decode_at(segment: &Segment, bytes: &Bytes, position: u64) -> Found {
@@ -239,7 +252,7 @@ fn settle_tail(
     let used = used(scan.bytes.get(from..).unwrap_or_default());
     let bytes = scan.end..scan.end + used as u64;
     let bad = !bytes.is_empty();
-    if bad && let Some(proof) = proof_behind(active, scan, bytes.end) {
+    if bad && let Some(proof) = proof_behind(active, scan, bytes.end)? {
         return Err(damaged(
             active,
             scan.end..proof,
@@ -280,12 +293,17 @@ fn used(bytes: &[u8]) -> usize {
 }
 
 /// The first valid frame behind the end of the good ones that was written after what stands there
-/// had been synced.
-fn proof_behind(active: &Segment, scan: &Scan, end: u64) -> Option<u64> {
-    (scan.end + 1..end).find(|position| match decode_at(active, &scan.bytes, *position) {
-        Found::Frame(frame) => frame.synced > scan.end,
-        Found::Nothing | Found::Bad => false,
-    })
+/// had been synced. A newer program's frame refuses the log.
+fn proof_behind(active: &Segment, scan: &Scan, end: u64) -> Result<Option<u64>, OpenError> {
+    let mut proof = None;
+    for position in scan.end + 1..end {
+        match decode_at(active, &scan.bytes, position) {
+            Found::Frame(frame) if frame.synced > scan.end => proof = proof.or(Some(position)),
+            Found::Newer(kind) => return Err(newer(active, position, kind)),
+            Found::Frame(_) | Found::Nothing | Found::Bad => {}
+        }
+    }
+    Ok(proof)
 }
 
 /// Makes the tail fit to be written behind: what was cut is zeroed, and what no watermark proves

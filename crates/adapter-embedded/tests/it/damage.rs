@@ -225,7 +225,7 @@ async fn a_log_that_lacks_what_the_store_has_taken_is_refused() {
         .lock()
         .unwrap()
         .push((PartitionId(0), Offset(2)));
-    let error = open(folder.path(), &store).unwrap_err();
+    let error = open(folder.path(), &store).expect_err("opened without what its store has taken");
     assert_eq!(error.code(), "data_unusable");
     assert!(error.to_string().contains("partition 0"), "{error}");
     *store.folded.lock().unwrap() = vec![(PartitionId(0), Offset(1))];
@@ -241,4 +241,72 @@ async fn a_log_of_a_newer_format_is_refused() {
     fs::write(&name, text.replace("format 1", "format 2")).unwrap();
     let error = open(folder.path(), &Arc::default()).unwrap_err();
     assert_eq!(error.code(), "data_version");
+}
+
+/// Makes the frame at `from` one of a kind that is yet to come, with the checksum it would have.
+fn alter_kind(path: &Path, from: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    let number: u64 = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let length = u32::from_be_bytes(bytes[from + 4..from + 8].try_into().unwrap());
+    let body = from + 12..from + 12 + length as usize;
+    bytes[body.start] = 200;
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&number.to_be_bytes());
+    sum.update(&(from as u64).to_be_bytes());
+    sum.update(&length.to_be_bytes());
+    sum.update(&bytes[body]);
+    bytes[from + 8..from + 12].copy_from_slice(&sum.finalize().to_be_bytes());
+    fs::write(path, bytes).unwrap();
+}
+
+/// Where frames begin.
+fn frames(path: &Path) -> Vec<usize> {
+    let bytes = fs::read(path).unwrap();
+    let heads = bytes.windows(4).enumerate();
+    heads
+        .filter(|(_, head)| head == b"xcfr")
+        .map(|(at, _)| at)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_frame_that_only_a_newer_program_knows_is_refused_and_never_cut() {
+    for clean in [true, false] {
+        let folder = support::folder();
+        make(folder.path(), 19, clean).await;
+        let path = segments(folder.path()).pop().unwrap();
+        let [.., before, last] = frames(&path)[..] else {
+            panic!("no frames");
+        };
+        alter_kind(&path, last);
+        refuses(folder.path(), &path, last);
+        // Nor when what stands before it is torn.
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[before + 13] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        refuses(folder.path(), &path, last);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_frame_in_the_middle_is_said_to_be_one_too() {
+    let folder = support::folder();
+    make(folder.path(), 30, true).await;
+    let path = segments(folder.path()).remove(0);
+    let at = frames(&path)[2];
+    alter_kind(&path, at);
+    refuses(folder.path(), &path, at);
+}
+
+fn refuses(folder: &Path, path: &Path, at: usize) {
+    let before = fs::read(path).unwrap();
+    let error = open(folder, &Arc::default()).expect_err("opens what a newer program has written");
+    assert_eq!(error.code(), "data_version", "{error}");
+    let text = error.to_string();
+    assert!(text.contains("newer version"), "{text}");
+    assert!(text.contains(&format!("kind 200 at byte {at}")), "{text}");
+    assert!(
+        fs::read(path).unwrap() == before,
+        "nothing is cut or changed"
+    );
 }

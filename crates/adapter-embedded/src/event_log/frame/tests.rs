@@ -56,14 +56,28 @@ fn frames_are_written_as_they_always_were() {
     assert_eq!(out.len(), MARK_SIZE);
 }
 
+fn read(frame: impl Into<Bytes>) -> Frame {
+    let found = decode_frame(PLACE, &frame.into());
+    let Found::Frame(frame) = found else {
+        panic!("{found:?}");
+    };
+    frame
+}
+
+fn sealed(body: &[u8]) -> Bytes {
+    let mut out = Vec::new();
+    seal(&mut out, PLACE, body);
+    out.into()
+}
+
 #[test]
 fn frames_of_every_kind_are_read() {
     for (golden, entry) in [(RECORD, entry(None)), (TRACED, entry(trace()))] {
-        let frame = decode_frame(PLACE, &bytes(golden)).unwrap();
+        let frame = read(bytes(golden));
         assert_eq!((frame.synced, frame.entry), (0x40, Some(entry)));
         assert_eq!(frame.next, 0x1000 + golden.len() as u64 / 2);
     }
-    let mark = decode_frame(PLACE, &bytes(MARK)).unwrap();
+    let mark = read(bytes(MARK));
     assert_eq!((mark.synced, mark.entry), (0x1000, None));
 }
 
@@ -71,7 +85,21 @@ fn frames_of_every_kind_are_read() {
 fn a_traced_record_that_is_cut_short_is_no_frame() {
     let whole = bytes(TRACED);
     let body = whole.slice(HEAD..HEAD + RECORD_BODY + TraceContext::LEN - 1);
-    let mut out = Vec::new();
-    seal(&mut out, PLACE, &body);
-    assert!(decode_frame(PLACE, &out.into()).is_none());
+    assert!(matches!(decode_frame(PLACE, &sealed(&body)), Found::Bad));
+}
+
+#[test]
+fn a_whole_frame_of_an_unknown_kind_is_told_from_bytes_that_are_none() {
+    let mut body = bytes(RECORD).slice(HEAD..).to_vec();
+    for kind in [0, 4, u8::MAX] {
+        body[0] = kind;
+        let found = decode_frame(PLACE, &sealed(&body));
+        assert!(
+            matches!(found, Found::Newer(named) if named == kind),
+            "{found:?}"
+        );
+    }
+    let mut torn = sealed(&body).to_vec();
+    torn[HEAD + 1] ^= 1;
+    assert!(matches!(decode_frame(PLACE, &torn.into()), Found::Bad));
 }
