@@ -4,6 +4,8 @@
 //! power cut may take back what came after the last `sync`; it is folded again from the log, whose
 //! commit hints are stored here and only behind a sync.
 
+#[cfg(feature = "faults")]
+mod clean;
 mod conversation;
 mod keys;
 mod marks;
@@ -44,12 +46,6 @@ impl EmbeddedMessageStore {
     /// Whether another handle, or work that its caller no longer waits for, still uses the store.
     pub fn is_shared(&self) -> bool {
         Arc::strong_count(&self.store) > 1
-    }
-
-    /// Removes what has expired from the disk now, rather than when the tables are next
-    /// rewritten. Rewrites them: for quiet hours.
-    pub async fn clean(&self) -> PortResult<()> {
-        self.run(Store::clean).await
     }
 
     /// Runs a hook after each sync. For tests.

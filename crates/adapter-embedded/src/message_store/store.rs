@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use xchat_ports::{Clock, PortResult};
+use xchat_ports::Clock;
 use xchat_types::Millis;
 
 use super::{positions::Folded, tables::MessageTables};
@@ -55,25 +55,4 @@ impl Store {
                 .unwrap_or(first),
         )
     }
-
-    /// Writes the tables out and removes what has expired from them. The engine keeps a file that
-    /// it has replaced until it writes the same table out once more: hence the second round, and a
-    /// row in each that has expired already.
-    pub(super) fn clean(&self) -> PortResult<()> {
-        let expired = [&1_u64.to_be_bytes()[..], b"swept"].concat();
-        for _ in 0..2 {
-            self.engine.write(|opened| {
-                for table in opened.tables.expiring() {
-                    table.insert(SWEPT, expired.as_slice())?;
-                    table.rotate_memtable_and_wait()?;
-                    table.major_compact()?;
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
 }
-
-/// Shorter than any key of a row, so that no range holds it.
-const SWEPT: [u8; 1] = [0];

@@ -41,16 +41,4 @@ impl MessageTables {
             PayloadClass::Month => None,
         }
     }
-
-    /// Tables whose rows end.
-    pub(super) const fn expiring(&self) -> [&Keyspace; 6] {
-        [
-            &self.conversations,
-            &self.envelopes,
-            &self.payloads_hour,
-            &self.payloads_day,
-            &self.welcomes,
-            &self.marks,
-        ]
-    }
 }
