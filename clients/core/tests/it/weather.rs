@@ -2,6 +2,8 @@
 //! die at any frame. Seeds are printed by a failure.
 
 use xchat_core::{Command, Event, Recipient};
+use xchat_proto::client::{self, server_frame::Body};
+use xchat_types::Sequence;
 
 use crate::{
     host::Seeded,
@@ -119,4 +121,51 @@ fn a_device_that_was_away_for_more_than_a_page_pulls_until_it_has_all() {
     world.settle();
     assert_eq!(world.hosts[BOB].view().len(), 31);
     assert!(world.relay.marks.is_empty());
+}
+
+/// Pushes bring what a pull asks before its answer comes, and another one shows that there is more.
+#[test]
+fn a_gap_that_a_push_shows_is_not_forgotten_over_an_answer_that_brings_nothing_new() {
+    let mut world = World::two();
+    let id = world.befriend();
+    let device = world.hosts[BOB].device.unwrap();
+    // What is pushed to Bob from here on, this test decides.
+    world.relay.routes.remove(&device);
+    let send_two = |world: &mut World, texts: [&str; 2]| {
+        let before = world.relay.logs[&id].head();
+        for text in texts {
+            world.send(ALICE, "bob", text);
+        }
+        world.drain();
+        let records = world.relay.logs[&id].records(&device, before);
+        assert_eq!(records.len(), 2, "both are in the log");
+        records
+    };
+    let push = |world: &mut World, records: &[client::DeliveredRecord]| {
+        let records = records.to_vec();
+        world.inject(BOB, Body::DeliverPush(client::DeliverPush { records }));
+    };
+
+    let first = send_two(&mut world, ["one", "two"]);
+    push(&mut world, &first[1..]);
+    let ask = world.hosts[BOB].outgoing.pop_front().unwrap();
+    let host = &mut world.hosts[BOB];
+    let answer = world.relay.answer(&mut host.device, &mut world.dice, ask);
+    let Some(Body::Pull(pulled)) = &answer.body else {
+        panic!("the gap makes it pull: {answer:?}");
+    };
+    assert_eq!(pulled.head_sequence, first[1].sequence);
+
+    let later = send_two(&mut world, ["three", "four"]);
+    push(&mut world, &first);
+    push(&mut world, &later[1..]);
+    world.deliver(BOB, answer);
+    world.drain();
+    assert_eq!(
+        world.hosts[BOB].view(),
+        ["may I?", "one", "two", "three", "four"],
+        "what the answer did not bring is pulled"
+    );
+    let last = Sequence(later[1].sequence);
+    assert_eq!(world.relay.acked[&(device, id)], last);
 }
