@@ -84,20 +84,20 @@ fn an_altered_time_bucket_or_head_hash_is_seen() {
     ];
     for lie in lies {
         let (mut world, events) = under(lie);
-        assert_eq!(events, [SecurityEvent::HeadHash { sequence: PLACE }]);
+        assert_eq!(
+            events,
+            [SecurityEvent::HeadHash { sequence: PLACE }],
+            "the head hash does not tell"
+        );
         assert_eq!(is_suspended(&mut world, BOB), Some(Suspension::Untrusted));
         // Nothing more is sent there, and the sender is told why.
         world.tamper = None;
         world.clear_events();
         world.send(BOB, "alice", "into the void");
         world.settle();
-        assert!(world.hosts[BOB].has(|event| matches!(
-            event,
-            Event::Queued {
-                held: Some(xchat_core::Held::Suspended),
-                ..
-            }
-        )));
+        let why = Some(xchat_core::Held::Suspended);
+        let held = |event: &Event| matches!(event, Event::Queued { held, .. } if *held == why);
+        assert!(world.hosts[BOB].has(held));
         assert_eq!(world.hosts[ALICE].view(), ["may I?", "true words"]);
     }
 }

@@ -176,7 +176,11 @@ async fn cut_and_start_again(seed: u64, skip_syncs: bool) -> Result<(), String> 
 async fn nothing_accepted_is_lost_when_the_store_goes_back_to_its_last_sync() {
     for seed in 0..16 {
         let answer = cut_and_start_again(seed, false).await;
-        assert_eq!(answer, Ok(()), "seed {seed}");
+        assert_eq!(
+            answer,
+            Ok(()),
+            "a promise broken by a power cut, seed {seed}"
+        );
     }
 }
 

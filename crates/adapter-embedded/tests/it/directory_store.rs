@@ -120,7 +120,7 @@ async fn what_was_answered_survives_a_power_cut() {
         store.create_account(account, value.clone()).await.unwrap();
         let after = durable.after_a_power_cut();
         let found = open(after.path()).read_account(account).await.unwrap();
-        assert_eq!(found, Some(value.clone()));
+        assert_eq!(found, Some(value.clone()), "the account is gone");
 
         let device = DeviceId::new([number; DeviceId::LEN]);
         assert!(
@@ -131,6 +131,6 @@ async fn what_was_answered_survives_a_power_cut() {
         );
         let after = durable.after_a_power_cut();
         let found = open(after.path()).read_session(device).await.unwrap();
-        assert_eq!(found, Some(value));
+        assert_eq!(found, Some(value), "the session is gone");
     }
 }

@@ -296,7 +296,8 @@ pub async fn the_same_claim_gets_the_same_package_again(factory: &impl Factory) 
     .await;
     let first = claim(&*store, 1).await;
     assert!(first.is_some());
-    assert_eq!(claim(&*store, 1).await, first);
+    let again = claim(&*store, 1).await;
+    assert_eq!(again, first, "made again it got another package");
     let second = claim(&*store, 2).await;
     assert_ne!(second, first);
     let third = claim(&*store, 3).await;

@@ -131,7 +131,7 @@ pub(super) fn fault(name: &str, edits: &[(&str, &str)], test: &str) -> Fault {
             package: "xchat-x".to_owned(),
             unit: false,
             name: test.to_owned(),
-            says: String::new(),
+            says: "what is broken".to_owned(),
             needs: None,
             limit_seconds: 1,
         }],
