@@ -34,9 +34,11 @@ pub(crate) fn check() -> Result<Vec<String>> {
 pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     let faults = fault::of(&repository::files()?)?;
     let proofs = choose(&faults, names)?;
-    let folder = folder()?;
+    let metadata = tiers::metadata()?;
+    let folder = folder(&metadata)?;
     let tree = Tree::open(folder.join("tree"), &folder.join("lock"))?;
-    let cargo = Cargo::new(tree.folder().to_owned(), folder.join("built"));
+    let crates = tiers::names(&metadata)?;
+    let cargo = Cargo::new(tree.folder().to_owned(), folder.join("built"), &crates);
     let unfit = unfit(&cargo, &proofs)?;
     let mut score = Vec::new();
     for proof in proofs {
@@ -111,8 +113,7 @@ fn planted(tree: &Tree, cargo: &Cargo, proof: Proof<'_>) -> Result<Verdict> {
     }
 }
 
-fn folder() -> Result<PathBuf> {
-    let metadata = tiers::metadata()?;
+fn folder(metadata: &Value) -> Result<PathBuf> {
     let target = metadata.get("target_directory").and_then(Value::as_str);
     let target = target.context("cargo names no target directory")?;
     Ok(PathBuf::from(target).join("planted"))

@@ -41,7 +41,7 @@ pub(crate) fn check() -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn names(metadata: &Value) -> Result<Vec<&str>> {
+pub(crate) fn names(metadata: &Value) -> Result<Vec<&str>> {
     let packages = packages(metadata)?;
     Ok(packages.iter().filter_map(|p| p["name"].as_str()).collect())
 }

@@ -1,8 +1,11 @@
 //! Cargo in the copied tree: builds one test binary and says where it is.
 //!
 //! What is built on the way lies beside everything else, so that the libraries from registries are
-//! those of the checkout; what comes of it lies in a folder of its own, so that no program with a
-//! fault in it ever takes the place of a healthy one.
+//! those of the checkout. Our own crates must not be: cargo goes by names and paths within the
+//! workspace, would take those of the copy for those of the checkout, and then looks in the copy
+//! whether they have changed. So the copy's are compiled in another number of units, which cargo tells
+//! apart. What comes of it lies in a folder of its own, so that no program with a fault in it ever takes
+//! the place of a healthy one.
 
 use std::{path::PathBuf, process::Command};
 
@@ -15,6 +18,8 @@ use super::fault::Test;
 pub(super) struct Cargo {
     tree: PathBuf,
     built: PathBuf,
+    /// What sets our own crates apart.
+    apart: Vec<String>,
 }
 
 /// A test binary, and the folder that its tests expect to run in.
@@ -25,8 +30,10 @@ pub(super) struct Binary {
 }
 
 impl Cargo {
-    pub(super) const fn new(tree: PathBuf, built: PathBuf) -> Self {
-        Self { tree, built }
+    /// Cargo in a tree whose workspace has these crates.
+    pub(super) fn new(tree: PathBuf, built: PathBuf, crates: &[&str]) -> Self {
+        let apart = crates.iter().copied().map(apart).collect();
+        Self { tree, built, apart }
     }
 
     /// The binary that holds a test, or what the compiler says against it.
@@ -41,6 +48,7 @@ impl Cargo {
             .args(["test", "--locked", "--no-run", "--message-format", "json"])
             .args(["--package", &test.package])
             .args(kind)
+            .args(&self.apart)
             .current_dir(&self.tree)
             .env("CARGO_BUILD_BUILD_DIR", shared)
             .env("CARGO_TARGET_DIR", &self.built)
@@ -55,6 +63,11 @@ impl Cargo {
         let binary = binary(&messages).context("cargo built no test binary")?;
         Ok(Ok(binary))
     }
+}
+
+/// One less than cargo's own number, which nobody sets.
+fn apart(name: &str) -> String {
+    format!("--config=profile.dev.package.{name}.codegen-units=255")
 }
 
 fn first_error(messages: &str) -> Option<String> {
