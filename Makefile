@@ -60,6 +60,7 @@ test-planted: setup-test ## Plant faults one by one and see each found, 10 to 20
 	@$(XTASK) planted $(FAULTS)
 
 .PHONY: ci
+ci: export XCHAT_TEST_REQUIRE = unshare
 ci: setup-check fmt-check lint check deny rustdoc demo-check test-engines test ## Everything that must pass, tests last
 
 .PHONY: fmt
@@ -174,9 +175,9 @@ fleet-down: ## Stop the fleet, gateways first; its data stays
 	@infra/fleet/fleet.sh down
 
 .PHONY: test-fleet
-test-fleet: setup-fleet ## Run the end-to-end tests with a fleet of its own for each, on the stack
-	@export $$(infra/stack/stack.sh env | xargs); cargo test --locked \
-		-p xchat-integration-tests --features fleet -- --test-threads 1
+test-fleet: setup-fleet ## Run the end-to-end tests with a fleet of its own for each, on engines that run or are started for it
+	@infra/stack/with.sh kafka cassandra redis -- \
+		cargo test --locked -p xchat-integration-tests --features fleet -- --test-threads 1
 
 .PHONY: setup-build setup-test setup-check setup-demo setup-stack setup-fleet setup-peers
 setup-build setup-test setup-check setup-demo setup-stack setup-fleet setup-peers: setup-%:

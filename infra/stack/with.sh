@@ -1,32 +1,55 @@
 #!/usr/bin/env bash
-# with.sh ENGINE… -- COMMAND…: runs a command while engines are up, told where they are by
-# XCHAT_TEST_…; stops those that it started. One node of each that is not up yet.
+# with.sh [--nodes 1|3] ENGINE… -- COMMAND…: runs a command while engines are up, told where they are
+# by XCHAT_TEST_…; stops those that it started. Engines that run already are left as they are: with
+# another number of nodes than asked for they are not touched, and the command is not run.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 stack="$here/stack.sh"
-engines=()
+engines=() nodes=()
 while (($#)) && [ "$1" != -- ]; do
-    engines+=("$1")
-    shift
+    case $1 in
+        --nodes)
+            nodes=(--nodes "${2:-}")
+            shift
+            ;;
+        *) engines+=("$1") ;;
+    esac
+    shift || break
 done
 if (($# < 2)) || [ ${#engines[@]} = 0 ]; then
-    echo "usage: with.sh ENGINE… -- COMMAND…" >&2
+    echo "usage: with.sh [--nodes 1|3] ENGINE… -- COMMAND…" >&2
     exit 2
 fi
 shift
 
+# runs ENGINE: whether any of its nodes has a process, by the lines of stack.sh: the node's name, then
+# `process N answers, …`, or what else that process does. One that died has none.
+runs() {
+    grep -Eq "^$1(-[0-9]+)? +process [0-9]+ " <<<"$status"
+}
+
+# 1: something is wrong, 3: nothing is up. Anything else, and it is not known what runs.
+status=$("$stack" status) || case $? in
+    1 | 3) ;;
+    *) exit 1 ;;
+esac
 started=()
+for engine in "${engines[@]}"; do
+    if ! runs "$engine"; then started+=("$engine"); fi
+done
 stop() {
     if [ ${#started[@]} != 0 ]; then "$stack" down "${started[@]}"; fi
 }
 trap stop EXIT
-up=$("$stack" status || true)
+"$stack" up "${nodes[@]}" "${engines[@]}" >/dev/null
+status=$("$stack" status) || true
 for engine in "${engines[@]}"; do
-    # A node's line begins with its engine's name.
-    if ! grep -Eq "^$engine(-[0-9]+)? " <<<"$up"; then started+=("$engine"); fi
+    if ! grep -Eq "^$engine(-[0-9]+)? .* answers, " <<<"$status"; then
+        echo "with.sh: $engine does not answer: see stack.sh status" >&2
+        exit 1
+    fi
 done
-"$stack" up "${engines[@]}" >/dev/null
 # shellcheck disable=SC2046 # one assignment a word
 export $("$stack" env)
 "$@"
