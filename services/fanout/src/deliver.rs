@@ -82,9 +82,9 @@ impl Deliverer {
         let lost = Lost::default();
         let link = Link::new(channel, self.deadline, lost.clone());
         let (dialer, address) = (self.dialer.clone(), address.to_owned());
-        let stop = self.tasks.soft().clone();
+        // A process that stops still sends what its last flush pushes: the link ends with its queue.
         self.tasks.spawn_session("deliver", async move {
-            stop.run_until_cancelled(link.run(batches, IDLE)).await;
+            link.run(batches, IDLE).await;
             dialer.forget(&address);
         });
         Some(Gateway { queue, lost })

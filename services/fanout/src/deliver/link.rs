@@ -70,7 +70,9 @@ impl Lost {
         metrics().pushes.add(devices(items), Pushed::Lost);
         let mut lost = self.lock();
         for target in items.iter().flat_map(|item| &item.targets) {
-            lost.insert(target.device_id.clone(), target.connection_id);
+            // What is noted again may be older than what is there.
+            let latest = lost.entry(target.device_id.clone()).or_default();
+            *latest = target.connection_id.max(*latest);
         }
     }
 
@@ -269,4 +271,27 @@ fn split(items: Vec<DeliverItem>) -> VecDeque<Vec<DeliverItem>> {
         }
     }
     batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_whose_batches_are_lost_is_told_under_its_latest_connection() {
+        let lost = Lost::default();
+        for connection_id in [7, 9, 8] {
+            let target = Target {
+                device_id: Bytes::from_static(b"device"),
+                connection_id,
+            };
+            lost.note(&[DeliverItem {
+                targets: vec![target],
+                ..DeliverItem::default()
+            }]);
+        }
+        let told = lost.take().unwrap().targets;
+        assert_eq!(told.first().unwrap().connection_id, 9);
+        assert!(lost.is_empty());
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use xchat_ports::routing::Route;
 use xchat_proto::{
-    client::{DeliverPush, OutcomePush, Welcome, WelcomePush},
+    client::{DeliverPush, OutcomePush, ResyncPush, Welcome, WelcomePush},
     convert,
     gateway::{DeliverItem, Target, deliver_item::Push},
 };
@@ -54,6 +54,13 @@ pub fn items<'r>(
             item.traceparent = trace.to_string();
         }
     }
+    items
+}
+
+/// For devices that may have missed something.
+pub fn resync<'r>(routes: impl Iterator<Item = &'r Route>) -> ByGateway<'r> {
+    let mut items = ByGateway::new();
+    send(&mut items, routes, &Push::Resync(ResyncPush {}));
     items
 }
 

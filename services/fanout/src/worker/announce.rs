@@ -44,6 +44,9 @@ pub struct Announcer {
     deliverer: Deliverer,
     clock: Arc<dyn Clock>,
     pending: Pending,
+    /// Devices that were to hear of something, and whose routes could not be read. Those of them
+    /// that have one when routes can be read are told to resync.
+    unheard: BTreeSet<DeviceId>,
 }
 
 /// What the next flush will do.
@@ -73,7 +76,13 @@ impl Announcer {
             deliverer,
             clock,
             pending: Pending::default(),
+            unheard: BTreeSet::new(),
         }
+    }
+
+    /// Whether another flush is due though nothing was announced.
+    pub fn owes(&self) -> bool {
+        !self.unheard.is_empty()
     }
 
     /// Pushes a batch, one read of routes for all of it, and notes its marks.
@@ -84,7 +93,8 @@ impl Announcer {
             .iter()
             .flat_map(|announcement| heard(announcement))
             .collect();
-        let routes = self.routes(&devices).await;
+        let (routes, unread) = self.routes(&devices).await;
+        self.unheard.extend(unread);
         self.push(batch.iter().map(|record| (&**record, None)), &routes);
         for announcement in batch {
             self.note(announcement, &routes);
@@ -110,21 +120,23 @@ impl Announcer {
             metrics().marks.add(marks.len(), ());
         }
         let marked = self.pending.marked.iter();
-        let devices: BTreeSet<_> = marked
+        let mut devices: BTreeSet<_> = marked
             .flat_map(|(_, pushed)| pushed.keys().copied())
             .collect();
-        let routes = if devices.is_empty() {
-            Routes::new()
-        } else {
-            self.routes(&devices).await
-        };
+        devices.extend(&self.unheard);
+        let (routes, unread) = self.routes(&devices).await;
         let Pending { marked, .. } = std::mem::take(&mut self.pending);
+        let unheard = std::mem::replace(&mut self.unheard, unread);
         self.push(
             marked
                 .iter()
                 .map(|(announcement, pushed)| (&**announcement, Some(pushed))),
             &routes,
         );
+        let found = unheard.iter().filter_map(|device| routes.get(device));
+        for (gateway, items) in push::resync(found) {
+            self.deliverer.send(gateway, items);
+        }
         Ok(())
     }
 
@@ -161,19 +173,20 @@ impl Announcer {
         self.pending.marked.push((announcement, pushed));
     }
 
-    /// Hints: where they can't be read, marks alone must do.
-    async fn routes(&self, devices: &BTreeSet<DeviceId>) -> Routes {
+    /// The routes of devices, and the devices whose routes can't be read.
+    async fn routes(&self, devices: &BTreeSet<DeviceId>) -> (Routes, BTreeSet<DeviceId>) {
         let devices: Vec<_> = devices.iter().copied().collect();
-        let mut routes = Routes::new();
+        let (mut routes, mut unread) = (Routes::new(), BTreeSet::new());
         for devices in devices.chunks(LOOKED_UP_AT_ONCE) {
             match self.routing.lookup(devices).await {
                 Ok(found) => routes.extend(found.into_iter().map(|route| (route.device, route))),
                 Err(cause) => {
-                    tracing::warn!(%cause, "routes can't be read: devices will find their marks");
+                    tracing::warn!(%cause, "routes can't be read: devices resync when they can");
+                    unread.extend(devices);
                 }
             }
         }
-        routes
+        (routes, unread)
     }
 
     /// One batch a gateway, in the order of the fold; to all, or only to marked devices whose

@@ -176,7 +176,7 @@ impl Step {
     /// Flushes marks; what was folded before is then done, but for the store's sync.
     pub async fn flush(&mut self) -> Result<(), Error> {
         self.announcer.flush().await?;
-        self.unflushed_since = None;
+        self.unflushed_since = self.announcer.owes().then(Instant::now);
         self.progress.advance(std::mem::take(&mut self.unflushed));
         Ok(())
     }

@@ -1,10 +1,7 @@
 //! What gateways are pushed, and who is told when a push was lost.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -13,19 +10,19 @@ use tokio::time::timeout;
 use xchat_adapter_memory::MemoryRouting;
 use xchat_fanout::Config;
 use xchat_ports::{
-    MessageStore, PortResult, Routing,
+    MessageStore, PortError, PortResult, Routing,
     routing::{Refreshed, Route},
 };
 use xchat_proto::{
     client::{DeliveredRecord, Withheld, delivered_record::Content},
     gateway::deliver_item::Push,
 };
-use xchat_runtime::config::HumanDuration;
+use xchat_runtime::{Tasks, config::HumanDuration};
 use xchat_types::{ControlKind, DeviceId, Outcome, RefuseReason};
 
 use crate::{
-    house::{GATEWAY, House, engines, quick},
-    rig::Rig,
+    house::{GATEWAY, Gateway, House, engines, quick},
+    rig::{Rig, Worker},
     script::{Act, Say, commit, control, records, say},
     stepping::Stepping,
     world::{CONVERSATION, World},
@@ -178,7 +175,7 @@ async fn connects_between_fold_and_marks(before: Option<Route>) {
     }
     let bob = world.people[1].id();
     let mut rig = Rig::new(&world.log);
-    let gateway = crate::house::Gateway::default();
+    let gateway = Gateway::default();
     rig.gateways = rig
         .gateways
         .clone()
@@ -205,18 +202,32 @@ async fn connects_between_fold_and_marks(before: Option<Route>) {
     worker.turn(true).await;
     gateway.wait(bob, |push| delivered(push, 3).is_some()).await;
     gateway.wait(bob, |push| delivered(push, 4).is_some()).await;
+    drop(worker);
     assert!(rig.tasks.stop(Duration::from_secs(20)).await);
 }
 
-/// Routes that can't be read while it is away.
+/// How routes are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lookup {
+    Answered,
+    Refused,
+    Silent,
+}
+
 #[derive(Debug)]
-struct Away {
+struct Moody {
     routes: Arc<MemoryRouting>,
-    away: AtomicBool,
+    lookup: Mutex<Lookup>,
+}
+
+impl Moody {
+    fn set(&self, lookup: Lookup) {
+        *self.lookup.lock().unwrap() = lookup;
+    }
 }
 
 #[async_trait]
-impl Routing for Away {
+impl Routing for Moody {
     async fn set(&self, route: &Route, lease_ms: u64) -> PortResult<bool> {
         self.routes.set(route, lease_ms).await
     }
@@ -230,47 +241,114 @@ impl Routing for Away {
     }
 
     async fn lookup(&self, devices: &[DeviceId]) -> PortResult<Vec<Route>> {
-        if self.away.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
+        let lookup = *self.lookup.lock().unwrap();
+        match lookup {
+            Lookup::Answered => self.routes.lookup(devices).await,
+            Lookup::Refused => Err(PortError::Unavailable("routes are away".into())),
+            Lookup::Silent => std::future::pending().await,
         }
-        self.routes.lookup(devices).await
+    }
+}
+
+/// A worker before a log of two people who have met, its routes, and a gateway that outlives it.
+struct Scene {
+    rig: Rig,
+    worker: Worker,
+    routing: Arc<Moody>,
+    gateway: Gateway,
+    gateways: Tasks,
+    bob: DeviceId,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let mut world = World::new();
+        for act in met() {
+            for (bytes, _) in records(&mut world, &act) {
+                world.append(bytes);
+            }
+        }
+        let mut rig = Rig::new(&world.log);
+        let (gateway, gateways) = (Gateway::default(), Tasks::new());
+        rig.gateways = rig.gateways.clone().with(GATEWAY, gateway.serve(&gateways));
+        let routing = Arc::new(Moody {
+            routes: Arc::clone(&rig.routing),
+            lookup: Mutex::new(Lookup::Answered),
+        });
+        let (log, store) = (Arc::new(rig.log.clone()), Arc::new(rig.store.clone()));
+        let worker = rig.worker_with(log, store, Arc::clone(&routing) as _);
+        Self {
+            worker,
+            rig,
+            routing,
+            gateway,
+            gateways,
+            bob: world.people[1].id(),
+        }
+    }
+
+    async fn bob_connects(&self) {
+        let route = Route {
+            device: self.bob,
+            gateway: GATEWAY.to_owned(),
+            connection: 7,
+        };
+        assert!(self.rig.routing.set(&route, 60_000).await.unwrap());
+    }
+
+    async fn stop(self) {
+        drop(self.worker);
+        assert!(self.rig.tasks.stop(Duration::from_secs(20)).await);
+        assert!(self.gateways.stop(Duration::from_secs(20)).await);
     }
 }
 
 /// A rebalance gives the flush a second, and drops it.
 #[tokio::test]
 async fn a_flush_that_is_given_up_at_its_second_look_is_done_by_the_next() {
-    let mut world = World::new();
-    for act in met() {
-        for (bytes, _) in records(&mut world, &act) {
-            world.append(bytes);
-        }
-    }
-    let bob = world.people[1].id();
-    let mut rig = Rig::new(&world.log);
-    let gateway = crate::house::Gateway::default();
-    rig.gateways = rig
-        .gateways
-        .clone()
-        .with(GATEWAY, gateway.serve(&rig.tasks));
-    let routing = Arc::new(Away {
-        routes: Arc::clone(&rig.routing),
-        away: AtomicBool::new(false),
-    });
-    let (log, store) = (Arc::new(rig.log.clone()), Arc::new(rig.store.clone()));
-    let mut worker = rig.worker_with(log, store, Arc::clone(&routing) as _);
-    worker.fold().await.unwrap();
-    routing.away.store(true, Ordering::Relaxed);
-    let flush = timeout(Duration::from_millis(200), worker.step.flush()).await;
+    let mut scene = Scene::new();
+    scene.worker.fold().await.unwrap();
+    scene.routing.set(Lookup::Silent);
+    let flush = timeout(Duration::from_millis(200), scene.worker.step.flush()).await;
     assert!(flush.is_err(), "it was not at its second look: {flush:?}");
-    let route = Route {
-        device: bob,
-        gateway: GATEWAY.to_owned(),
-        connection: 7,
-    };
-    assert!(rig.routing.set(&route, 60_000).await.unwrap());
-    routing.away.store(false, Ordering::Relaxed);
-    worker.step.flush().await.unwrap();
-    gateway.wait(bob, |push| delivered(push, 3).is_some()).await;
-    assert!(rig.tasks.stop(Duration::from_secs(20)).await);
+    scene.bob_connects().await;
+    scene.routing.set(Lookup::Answered);
+    scene.worker.step.flush().await.unwrap();
+    let message = |push: &Push| delivered(push, 3).is_some();
+    scene.gateway.wait(scene.bob, message).await;
+    scene.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_whose_route_could_not_be_read_resyncs_when_it_can_though_nothing_new_comes() {
+    let mut scene = Scene::new();
+    scene.bob_connects().await;
+    scene.routing.set(Lookup::Refused);
+    scene.worker.fold().await.unwrap();
+    for _ in 0..3 {
+        scene.worker.step.flush().await.unwrap();
+        let due = scene.worker.step.flush_due_in(Duration::ZERO);
+        assert_eq!(due, Some(Duration::ZERO), "it tries again by itself");
+    }
+    scene.routing.set(Lookup::Answered);
+    scene.worker.step.flush().await.unwrap();
+    let resync = |push: &Push| matches!(push, Push::Resync(_));
+    scene.gateway.wait(scene.bob, resync).await;
+    let due = scene.worker.step.flush_due_in(Duration::ZERO);
+    assert_eq!(due, None, "nothing is owed any more");
+    scene.stop().await;
+}
+
+/// The last commit goes past what the last flush pushes: nobody would push it again.
+#[tokio::test]
+async fn what_the_last_flush_of_a_stopping_process_pushes_still_goes_out() {
+    let mut scene = Scene::new();
+    scene.worker.fold().await.unwrap();
+    scene.bob_connects().await;
+    scene.rig.tasks.soft().cancel();
+    scene.worker.step.flush().await.unwrap();
+    let (gateway, bob) = (scene.gateway.clone(), scene.bob);
+    scene.stop().await;
+    let pushed = gateway.pushed(bob);
+    assert!(pushed.iter().any(|push| delivered(push, 3).is_some()));
 }
