@@ -17,6 +17,8 @@ type Shard = HashMap<DeviceId, Entry>;
 
 #[derive(Clone, Debug)]
 struct Entry {
+    /// The id that the socket began with. Each resume gives it the next one.
+    first: u64,
     connection: u64,
     mailbox: Arc<Mailbox>,
 }
@@ -48,6 +50,7 @@ impl Registry {
     /// `false`: a newer one is there already.
     pub(crate) fn insert(&self, device: DeviceId, connection: u64, mailbox: &Arc<Mailbox>) -> bool {
         let entry = Entry {
+            first: connection,
             connection,
             mailbox: Arc::clone(mailbox),
         };
@@ -66,16 +69,15 @@ impl Registry {
         true
     }
 
-    /// Gives a socket that is still its device's one another connection id, a higher one.
-    /// `false`: another socket has replaced it.
-    pub(crate) fn renew(&self, device: DeviceId, mailbox: &Arc<Mailbox>, connection: u64) -> bool {
+    /// Gives a socket that is still its device's one the next connection id; `None`: another socket
+    /// has replaced it. The next, and not one of the clock: a socket that was opened later, here or
+    /// elsewhere, stays above it however late a resume is read.
+    pub(crate) fn renew(&self, device: DeviceId, mailbox: &Arc<Mailbox>) -> Option<u64> {
         let mut shard = self.shard(device);
-        let entry = shard.get_mut(&device);
-        let Some(entry) = entry.filter(|entry| Arc::ptr_eq(&entry.mailbox, mailbox)) else {
-            return false;
-        };
-        entry.connection = connection.max(entry.connection);
-        true
+        let own = |entry: &&mut Entry| Arc::ptr_eq(&entry.mailbox, mailbox);
+        let entry = shard.get_mut(&device).filter(own)?;
+        entry.connection += 1;
+        Some(entry.connection)
     }
 
     /// Forgets a socket that ends; the connection id that it had last.
@@ -100,12 +102,13 @@ impl Registry {
         true
     }
 
-    /// The socket of a device under exactly this connection.
+    /// The socket of a device under one of its connections: its route may be its last one or, while
+    /// a resume is at work or presence away, an earlier one.
     pub(crate) fn find(&self, device: DeviceId, connection: u64) -> Option<Arc<Mailbox>> {
         let shard = self.shard(device);
         let entry = shard
             .get(&device)
-            .filter(|entry| entry.connection == connection)?;
+            .filter(|entry| (entry.first..=entry.connection).contains(&connection))?;
         Some(Arc::clone(&entry.mailbox))
     }
 
@@ -153,23 +156,24 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_resumed_is_found_under_its_last_connection_alone() {
+    fn a_socket_that_resumed_is_found_under_its_connections_and_outranks_no_later_one() {
         let registry = Registry::new();
         let device = DeviceId::new([9; 16]);
         let (socket, other) = (mailbox(), mailbox());
         assert!(registry.insert(device, 1, &socket));
-        assert!(registry.renew(device, &socket, 3));
-        assert!(registry.renew(device, &socket, 2), "overtaken by the later");
-        assert!(registry.find(device, 1).is_none() && registry.find(device, 2).is_none());
-        assert!(registry.find(device, 3).is_some());
+        assert_eq!(registry.renew(device, &socket), Some(2));
+        assert_eq!(registry.renew(device, &socket), Some(3));
+        assert!((1..=3).all(|id| registry.find(device, id).is_some()));
+        assert!(registry.find(device, 0).is_none() && registry.find(device, 4).is_none());
         assert!(
             !registry.replace(device, 1),
             "what was lost is an old route"
         );
         assert_eq!(socket.take().closing, None);
-        assert!(registry.insert(device, 4, &other));
-        assert!(!registry.renew(device, &socket, 5));
-        assert!(registry.replace(device, 4));
+        assert!(registry.insert(device, 9, &other));
+        assert_eq!(registry.renew(device, &socket), None);
+        assert!(registry.find(device, 3).is_none(), "it is another socket's");
+        assert!(registry.replace(device, 9));
         assert_eq!(other.take().closing, Some(Reason::Replaced));
         assert!(registry.all().is_empty());
     }

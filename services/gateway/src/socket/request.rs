@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use tonic::{Code, Status};
 use xchat_proto::{
     client::{self, ClientFrame, client_frame::Body as Ask, server_frame::Body as Tell},
     common::{Error, Reason},
@@ -152,23 +151,22 @@ impl Context {
     async fn resume(&self) -> Answer {
         let edge = &self.edge;
         let device = self.session.device;
-        let connection = edge.leases.next_connection(edge.now());
         let replaced = || {
             error(
                 Reason::Replaced,
                 "another connection of this device took over",
             )
         };
-        if !edge.registry.renew(device, &self.mailbox, connection) {
+        let Some(connection) = edge.registry.renew(device, &self.mailbox) else {
             return Err(replaced());
-        }
+        };
+        edge.leases.renewed(connection);
         self.mailbox.resume();
         match edge.leases.set(device, connection).await {
             Ok(true) => self.mailbox.route_is_set(),
             Ok(false) if edge.registry.replace(device, connection) => return Err(replaced()),
             // A later resume of this socket was faster.
             Ok(false) => {}
-            Err(status) if is_final(&status) => return Err(failure(&status)),
             // Routes are hints: without one a device reads and writes, and hears of what is new
             // once the lease can be refreshed.
             Err(status) => {
@@ -322,12 +320,4 @@ impl Context {
         let reply = reply.map_err(|status| failure(&status))?.into_inner();
         Ok(Tell::ClaimKeyPackages(reply.claim.unwrap_or_default()))
     }
-}
-
-/// Presence will never take this route, or never from us.
-fn is_final(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::InvalidArgument | Code::PermissionDenied | Code::Unauthenticated
-    )
 }

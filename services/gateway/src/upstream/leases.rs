@@ -58,6 +58,12 @@ impl Leases {
         }
     }
 
+    /// A socket took this id for a resume; those that are opened from now on are above it.
+    pub(crate) fn renewed(&self, connection: u64) {
+        self.last_connection
+            .fetch_max(connection, Ordering::Relaxed);
+    }
+
     fn lease_ms(&self) -> u64 {
         u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX)
     }
