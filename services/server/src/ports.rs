@@ -165,7 +165,40 @@ fn refused(address: SocketAddr, key: &str, error: &io::Error) -> StartError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_holds_little_for_a_device_that_has_stopped_reading() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let address: SocketAddr = address.parse().unwrap();
+            let Ok(listener) = listen_public(address) else {
+                assert!(address.is_ipv6(), "no IPv4");
+                continue;
+            };
+            let socket = if address.is_ipv4() {
+                TcpSocket::new_v4()
+            } else {
+                TcpSocket::new_v6()
+            };
+            let socket = socket.unwrap();
+            socket.set_recv_buffer_size(4_096).unwrap();
+            let device = socket.connect(listener.local_addr().unwrap());
+            let (device, accepted) = tokio::join!(device, listener.accept());
+            let (_device, (accepted, _)) = (device.unwrap(), accepted.unwrap());
+            let mut held = 0;
+            let still = Duration::from_millis(200);
+            while let Ok(ready) = timeout(still, accepted.writable()).await {
+                ready.unwrap();
+                held += accepted.try_write(&[0; 16_384]).unwrap_or(0);
+                assert!(held < 1_024 * 1_024, "the kernel takes all");
+            }
+            assert!(held > 0);
+        }
+    }
 
     #[test]
     fn a_port_that_needs_rights_is_told_apart_from_a_taken_one() {

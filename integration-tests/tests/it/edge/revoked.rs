@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 use xchat_adapter_embedded::EmbeddedDirectoryStore;
 use xchat_integration_tests::{
@@ -134,12 +134,15 @@ async fn nobody_is_served_for_long_while_revocations_cannot_be_read_and_all_are_
         let served = end.served - away;
         assert!(served < ALWAYS, "served for {served:?} without revocations");
         assert!(served > SOON, "cut off after {served:?}: {:?}", end.why);
+        assert_eq!(end.why, Some(Reason::Unavailable));
     }
     house.resume("identity");
     for mut end in ends {
         let again = async {
             let device = &mut end.socket.device;
-            while Link::try_open(house.public(), device).await.is_none() {}
+            while Link::try_open(house.public(), device).await.is_none() {
+                sleep(PROBED_EVERY).await;
+            }
         };
         timeout(ALWAYS, again).await.expect("served again");
     }

@@ -101,7 +101,7 @@ async fn resumed(link: &mut Link, conversation: ConversationId, cursor: u64, seq
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_resumes_before_the_marks_are_written_is_pushed_what_it_missed() {
     // Far longer than what follows takes.
-    let house = house_with(Shape::OneProcess, &[("fanout__mark_interval", "5s")]);
+    let house = house_with(Shape::OneProcess, &[("fanout__mark_interval", "10s")]);
     let device = Device::new();
     let mut link = Link::open(house.public(), &device, true).await;
     let mut room = Room::found(&device, &mut link).await;
@@ -116,6 +116,13 @@ async fn a_device_that_resumes_before_the_marks_are_written_is_pushed_what_it_mi
     acknowledge(&mut link, room.conversation, 64).await;
     link.pushed(|push| matches!(push, Tell::ResyncPush(_)).then_some(()))
         .await;
+    let id = convert::id_bytes(&room.conversation);
+    let marks = link.resume().await.marks;
+    let mut marks = marks.iter().filter(|mark| mark.conversation_id == id);
+    assert!(
+        marks.all(|mark| mark.sequence <= MESSAGES),
+        "the last mark was written before the device resumed"
+    );
     resumed(&mut link, room.conversation, 64, MESSAGES + 1).await;
 }
 
