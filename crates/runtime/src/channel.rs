@@ -53,6 +53,12 @@ fn limits(endpoint: Endpoint) -> Endpoint {
         .keep_alive_while_idle(true)
 }
 
+/// No pings while nothing is asked. Servers that are not ours count them: one of grpc-go ends a
+/// connection after three within five minutes, unless it answers something meanwhile.
+fn quiet(endpoint: Endpoint) -> Endpoint {
+    endpoint.keep_alive_while_idle(false)
+}
+
 /// A gRPC server with the limits set, observed. A bidirectional stream is not bound by the deadline: only
 /// the time to its response headers is.
 pub fn server() -> Server<Stack<Observe, Identity>> {
@@ -68,3 +74,6 @@ pub fn server() -> Server<Stack<Observe, Identity>> {
         .max_connection_age_grace(CONNECTION_AGE_GRACE)
         .tcp_nodelay(true)
 }
+
+#[cfg(test)]
+mod tests;

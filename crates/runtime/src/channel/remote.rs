@@ -16,7 +16,7 @@ use tokio::{
 use tonic::transport::Endpoint;
 use xchat_ports::ambient::random;
 
-use super::{Address, Channel, limits};
+use super::{Address, Channel, limits, quiet};
 use crate::{
     ambient::SystemRng,
     mtls::{self, Mtls},
@@ -28,6 +28,11 @@ pub struct Remote {
     /// The role that the other end must prove to be, where services authenticate each other.
     pub role: &'static str,
     pub mtls: Option<Mtls>,
+}
+
+/// The name is for the protocol alone: the connector knows where to go.
+fn service() -> Endpoint {
+    Endpoint::from_static("http://service")
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -42,6 +47,15 @@ impl Remote {
     /// A lazy channel to processes that are the same to the caller: connects to one of them at the
     /// first call, and again, to the next, after each loss. Processes begin with different ones.
     pub fn channel(&self, addresses: &[Address]) -> Channel {
+        self.lazily(limits(service()), addresses)
+    }
+
+    /// The same to processes of others, which is left alone between calls.
+    pub(crate) fn quiet_channel(&self, addresses: &[Address]) -> Channel {
+        self.lazily(quiet(limits(service())), addresses)
+    }
+
+    fn lazily(&self, endpoint: Endpoint, addresses: &[Address]) -> Channel {
         let remote = self.clone();
         let addresses: Arc<[Address]> = addresses.into();
         let first = usize::from(u16::from_le_bytes(random(&SystemRng)));
@@ -51,10 +65,7 @@ impl Remote {
             let turn = turns.fetch_add(1, Ordering::Relaxed);
             async move { remote.connect_one(&addresses, turn).await.map(TokioIo::new) }
         });
-        // The name is for the protocol alone: the connector knows where to go.
-        limits(Endpoint::from_static("http://service"))
-            .connect_with_connector_lazy(connector)
-            .into()
+        endpoint.connect_with_connector_lazy(connector).into()
     }
 
     /// Tries one after the other, beginning with that of this turn.

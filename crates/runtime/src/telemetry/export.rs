@@ -62,7 +62,9 @@ impl Providers {
             role: COLLECTOR,
             mtls: mtls.filter(|_| endpoint.is_encrypted()).cloned(),
         };
-        let channel = remote.channel(std::slice::from_ref(endpoint)).untraced();
+        let channel = remote
+            .quiet_channel(std::slice::from_ref(endpoint))
+            .untraced();
         let resource = resource(service);
         let reach = Arc::new(Reach::default());
         let providers = Self {
