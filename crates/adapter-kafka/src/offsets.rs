@@ -1,6 +1,9 @@
 //! Committed offsets, spans and deletion.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::{
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Offset as Kept, TopicPartitionList,
@@ -14,7 +17,7 @@ use xchat_types::{Millis, Offset, PartitionId};
 
 use crate::{
     append::number,
-    blocking::{CALL, LONGEST_CALL, blocking},
+    blocking::{CALL, LONGEST_CALL, ask_twice, blocking},
     error::port_error,
     membership::Member,
     topic::options,
@@ -60,8 +63,9 @@ impl Offsets {
 
     pub(crate) async fn span(&self, partition: PartitionId) -> PortResult<Span> {
         let id = number(partition)?;
-        let ask =
-            move |consumer: &BaseConsumer, topic: &str| consumer.fetch_watermarks(topic, id, CALL);
+        let ask = move |consumer: &BaseConsumer, topic: &str, limit: Duration| {
+            consumer.fetch_watermarks(topic, id, limit)
+        };
         let (start, end) = self.of_leaders(ask).await?;
         Ok(Span {
             start: Offset(start.unsigned_abs()),
@@ -74,14 +78,12 @@ impl Offsets {
     /// of the topic is a quarter of an hour old.
     async fn of_leaders<T: Send + 'static>(
         &self,
-        ask: impl Fn(&BaseConsumer, &str) -> KafkaResult<T> + Send + 'static,
+        ask: impl Fn(&BaseConsumer, &str, Duration) -> KafkaResult<T> + Send + 'static,
     ) -> PortResult<T> {
         let (consumer, topic) = (Arc::clone(&self.consumer), self.topic.clone());
         blocking(move || {
-            ask(&consumer, &topic).or_else(|_| {
-                consumer.fetch_metadata(Some(&topic), CALL)?;
-                ask(&consumer, &topic)
-            })
+            let look = |limit| consumer.fetch_metadata(Some(&topic), limit).map(drop);
+            ask_twice(|limit| ask(&consumer, &topic, limit), look, Instant::now)
         })
         .await
     }
@@ -133,8 +135,9 @@ impl Offsets {
             return Ok(());
         }
         let times = self.list(due.iter().map(|(id, _)| (*id, before.0)))?;
-        let ask =
-            move |consumer: &BaseConsumer, _: &str| consumer.offsets_for_times(times.clone(), CALL);
+        let ask = move |consumer: &BaseConsumer, _: &str, limit: Duration| {
+            consumer.offsets_for_times(times.clone(), limit)
+        };
         let young = self.of_leaders(ask).await?;
         let mut list = TopicPartitionList::new();
         for (id, below) in &due {
