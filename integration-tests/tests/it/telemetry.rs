@@ -16,6 +16,7 @@ use std::{
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use tokio::net::TcpSocket;
 use tokio_tungstenite::{connect_async, tungstenite};
 use xchat_integration_tests::{House, Person, Shape};
 use xchat_proto::{
@@ -284,11 +285,12 @@ async fn undisturbed(endpoint: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_is_told_of_once() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let logs = undisturbed(&format!("http://{port}")).await;
+    // Bound and not listened at: nobody else gets the port, and who connects is refused.
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://{}", held.local_addr().unwrap());
+    let logs = undisturbed(&endpoint).await;
+    drop(held);
     assert_eq!(logs.matches("the collector takes no telemetry").count(), 1);
 }
 
