@@ -15,7 +15,7 @@ mod seat;
 mod session;
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -51,9 +51,15 @@ struct Shared {
     in_flight: AtomicUsize,
     accepted: AtomicU64,
     seats: Vec<Place>,
-    /// Why requests were refused, and how often.
-    refusals: Mutex<BTreeMap<&'static str, usize>>,
+    /// Why requests were refused, how often, and submissions to which conversations.
+    refusals: Mutex<BTreeMap<&'static str, Refused>>,
     phase: watch::Receiver<Phase>,
+}
+
+#[derive(Debug, Default)]
+struct Refused {
+    count: usize,
+    conversations: BTreeSet<Conversation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +92,10 @@ pub struct Progress {
     pub conversation: Conversation,
     pub applied: u64,
     pub acked: u64,
+    /// The last counter that it has handed in.
+    pub written: u64,
+    /// The lowest counter without outcome; one above the last where all have theirs.
+    pub unsettled: u64,
 }
 
 /// Devices at work.
@@ -155,13 +165,24 @@ impl Load {
             conversation: place.conversation,
             applied: place.applied.load(Ordering::Acquire),
             acked: place.acked.load(Ordering::Acquire),
+            written: place.written.load(Ordering::Acquire),
+            unsettled: place.unsettled.load(Ordering::Acquire),
         };
         self.shared.seats.iter().map(progress).collect()
     }
 
     /// The reasons that requests were refused with, and how often.
     pub fn refusals(&self) -> BTreeMap<&'static str, usize> {
-        self.shared.refusals.lock().expect("no panic").clone()
+        let refusals = self.shared.refusals.lock().expect("no panic");
+        let counts = refusals.iter();
+        counts.map(|(reason, of)| (*reason, of.count)).collect()
+    }
+
+    /// Conversations to which a submission was refused for this reason.
+    pub fn refused_in(&self, reason: &str) -> BTreeSet<Conversation> {
+        let refusals = self.shared.refusals.lock().expect("no panic");
+        let of = refusals.get(reason);
+        of.map(|of| of.conversations.clone()).unwrap_or_default()
     }
 
     /// Every device submits several at once.
@@ -174,9 +195,13 @@ impl Load {
     }
 
     /// Waits until what was handed in before has its outcomes, and all members have come as far as
-    /// any of them then was.
+    /// any of them then was. A load that has just begun hands something in first.
     pub async fn caught_up(&self, patience: Duration) -> bool {
         let end = Instant::now() + patience;
+        let left = || end.saturating_duration_since(Instant::now());
+        if !watched(|| self.accepted() > 0, patience).await {
+            return false;
+        }
         let counter = |counter: &AtomicU64| counter.load(Ordering::Acquire);
         let places = &self.shared.seats;
         let before: Vec<u64> = places.iter().map(|place| counter(&place.written)).collect();
@@ -184,7 +209,7 @@ impl Load {
             let mut places = places.iter().zip(&before);
             places.all(|(place, last)| counter(&place.unsettled) > *last)
         };
-        if !watched(has_outcomes, patience).await {
+        if !watched(has_outcomes, left()).await {
             return false;
         }
         let ends = self.ends();
@@ -192,7 +217,7 @@ impl Load {
             let mut places = places.iter();
             places.all(|place| counter(&place.applied) >= ends[&place.conversation])
         };
-        watched(is_there, end.saturating_duration_since(Instant::now())).await
+        watched(is_there, left()).await
     }
 
     /// How far the first member of each conversation is.

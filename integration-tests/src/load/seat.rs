@@ -95,6 +95,10 @@ impl Seat {
         }
     }
 
+    pub(super) const fn conversation(&self) -> Conversation {
+        self.number
+    }
+
     /// Another socket: what was asked on the former one is not answered any more.
     pub(super) fn reconnect(&mut self) {
         self.pulls = false;

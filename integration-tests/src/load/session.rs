@@ -235,7 +235,12 @@ impl<'a> Session<'a> {
     fn refused(&mut self, asked: Asked, error: &Error) {
         self.hand.rolled_back |= error.reason() == Reason::RolledBack;
         let mut refusals = self.hand.shared.refusals.lock().expect("no panic");
-        *refusals.entry(error.reason().as_str_name()).or_default() += 1;
+        let refused = refusals.entry(error.reason().as_str_name()).or_default();
+        refused.count += 1;
+        if let Asked::Submit(number, _) = asked {
+            let conversation = self.hand.seats[number].conversation();
+            refused.conversations.insert(conversation);
+        }
         drop(refusals);
         match asked {
             Asked::Submit(number, _) => self.hand.seats[number].retry(),

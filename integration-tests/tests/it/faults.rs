@@ -30,6 +30,8 @@ const PLAN: Plan = Plan {
 const IN_SYNC: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_mins(2);
 const ACCEPTED: u64 = 100_000;
+/// Twice what all of them take at the plan's rate.
+const LOADED: Duration = Duration::from_mins(21);
 
 /// What happens, and how long it lasts.
 const FAULTS: [(Act, u64); 18] = [
@@ -126,7 +128,11 @@ async fn no_fault_of_a_fleet_loses_doubles_or_reorders_what_was_accepted() {
             break;
         }
     }
-    while rows.iter().all(|row| row.recovered.is_some()) && load.accepted() < ACCEPTED {
+    let healed = Instant::now();
+    while rows.iter().all(|row| row.recovered.is_some())
+        && load.accepted() < ACCEPTED
+        && healed.elapsed() < LOADED
+    {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let settled = load.settled(PATIENCE).await;
@@ -144,6 +150,11 @@ async fn no_fault_of_a_fleet_loses_doubles_or_reorders_what_was_accepted() {
         let recovered = row.recovered.expect("all are in sync again");
         assert!(recovered < IN_SYNC, "{}: {recovered:?}", row.what);
     }
+    assert!(
+        accepted >= ACCEPTED,
+        "the load has come to a stop: {accepted} of {ACCEPTED} accepted {} s after the last fault",
+        LOADED.as_secs()
+    );
     assert!(
         house.log_of("fanout-1").contains("lost to another worker"),
         "no zombie was made"
