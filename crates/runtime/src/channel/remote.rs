@@ -47,15 +47,15 @@ impl Remote {
     /// A lazy channel to processes that are the same to the caller: connects to one of them at the
     /// first call, and again, to the next, after each loss. Processes begin with different ones.
     pub fn channel(&self, addresses: &[Address]) -> Channel {
-        self.lazily(limits(service()), addresses)
+        self.lazily(&limits(service()), addresses)
     }
 
     /// The same to processes of others, which is left alone between calls.
     pub(crate) fn quiet_channel(&self, addresses: &[Address]) -> Channel {
-        self.lazily(quiet(limits(service())), addresses)
+        self.lazily(&quiet(limits(service())), addresses)
     }
 
-    fn lazily(&self, endpoint: Endpoint, addresses: &[Address]) -> Channel {
+    fn lazily(&self, endpoint: &Endpoint, addresses: &[Address]) -> Channel {
         let remote = self.clone();
         let addresses: Arc<[Address]> = addresses.into();
         let first = usize::from(u16::from_le_bytes(random(&SystemRng)));
