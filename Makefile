@@ -125,6 +125,16 @@ bench-peers: setup-peers ## Measure it beside NATS and ejabberd, started here fo
 	@$(abspath $(CARGO_TARGET_DIR))/release/xchat-bench run --only peers \
 		--json $(abspath $(CARGO_TARGET_DIR))/bench-peers.json $(BENCH)
 
+.PHONY: bench-engines
+bench-engines: setup-stack setup-fleet ## Measure it on one node of Kafka, Cassandra and Redis beside both bare, about 10 minutes
+	@cargo build --locked --release -p xchat-bench --bin xchat-bench
+	@cargo build --locked --release -p xchat-server -p xchat-adapter-kafka -p xchat-adapter-scylla \
+		--features xchat-server/engines
+	@infra/stack/with.sh kafka cassandra redis -- \
+		$(abspath $(CARGO_TARGET_DIR))/release/xchat-bench run --only b5s \
+		--server $(abspath $(CARGO_TARGET_DIR))/release/xchat-server \
+		--json $(abspath $(CARGO_TARGET_DIR))/bench-engines.json $(BENCH)
+
 .PHONY: docs
 docs: setup-build ## Write what is generated of the docs: sections, settings, their schema, metrics
 	@$(XTASK) docs

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
+    engines::Addresses,
     floor, process,
     report::{Report, say},
     suite::{self, Scale},
@@ -44,6 +45,8 @@ enum Benchmark {
     B4,
     /// 1:1, durable submit to delivery.
     B5,
+    /// B5 on Kafka, Cassandra and Redis; only when it is asked for.
+    B5s,
     /// Fan-out in rooms.
     B6,
     /// What was stored is pulled.
@@ -80,6 +83,8 @@ struct Run {
     /// Of the arrivals.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    engines: Addresses,
 }
 
 /// Runs the program.
@@ -131,6 +136,10 @@ async fn all(run: &Run) -> Result<()> {
         let b5 = suite::direct::run(&scale, &mut report);
         Box::pin(b5).await.context("B5")?;
     }
+    if run.only.contains(&Benchmark::B5s) {
+        let b5s = suite::engines::run(&scale, &mut report);
+        Box::pin(b5s).await.context("B5S")?;
+    }
     if run.only.contains(&Benchmark::B6) {
         let b6 = suite::group::run(&scale, &mut report);
         Box::pin(b6).await.context("B6")?;
@@ -162,6 +171,7 @@ fn scale(run: &Run, open_files: u64) -> Result<Scale> {
         server,
         folder: run.folder.clone(),
         rounds: run.rounds,
+        engines: run.engines.clone(),
         sockets,
         settle_seconds: 35,
         pairs: 100,

@@ -1,10 +1,11 @@
-//! The server under load: one process with all roles on embedded stores, as a household runs it.
+//! The server under load: one process with all roles, on embedded stores as a household runs it unless
+//! its settings say otherwise.
 
 use std::{
     io::{BufRead as _, BufReader},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result};
@@ -81,23 +82,37 @@ impl House {
     }
 }
 
-fn spawn(
-    program: &Path,
-    folder: &Path,
-    settings: &[(&str, String)],
-) -> Result<(Process, SocketAddr)> {
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+/// Makes the tables that the settings name.
+pub(crate) fn migrate(program: &Path, settings: &[(&str, String)]) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let migrated = command(program, folder.path(), settings)
+        .args(["schema", "migrate"])
+        .stdout(Stdio::null())
+        .status()?;
+    anyhow::ensure!(migrated.success(), "the schema was not migrated");
+    Ok(())
+}
+
+fn command(program: &Path, folder: &Path, settings: &[(&str, String)]) -> Command {
     let mut command = Command::new(program);
-    command
-        .arg("--data-dir")
-        .arg(folder.join("data"))
-        .env("XCHAT__PUBLIC__LISTEN", port.to_string());
+    command.arg("--data-dir").arg(folder.join("data"));
     for (key, value) in SETTINGS {
         command.env(format!("XCHAT__{key}"), value);
     }
     for (key, value) in settings {
         command.env(format!("XCHAT__{key}"), value);
     }
+    command
+}
+
+fn spawn(
+    program: &Path,
+    folder: &Path,
+    settings: &[(&str, String)],
+) -> Result<(Process, SocketAddr)> {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let mut command = command(program, folder, settings);
+    command.env("XCHAT__PUBLIC__LISTEN", port.to_string());
     let mut process = Process::start(&mut command)?;
     let stdout = process.0.stdout.take().context("no pipe")?;
     let ready = BufReader::new(stdout)

@@ -5,8 +5,10 @@
 //! memory are told apart from the generator's. Rounds of floor and server take turns; a run with a
 //! loss, a duplicate or a reorder is an error, not a figure.
 
+mod bare;
 pub mod cli;
 mod collector;
+mod engines;
 mod floor;
 mod frames;
 mod house;

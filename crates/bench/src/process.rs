@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::ffi::OsStrExt as _,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -20,7 +21,16 @@ pub(crate) struct Process(pub(crate) Child);
 impl Process {
     /// Starts a program whose standard output is read by the caller.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        Self::spawn(command.stdin(Stdio::null()))
+    }
+
+    /// One whose standard input is written by the caller as well.
+    pub(crate) fn fed(command: &mut Command) -> Result<Self> {
+        Self::spawn(command.stdin(Stdio::piped()))
+    }
+
+    fn spawn(command: &mut Command) -> Result<Self> {
+        let child = command.stdout(Stdio::piped()).spawn();
         child
             .map(Self)
             .with_context(|| format!("can't start {}", command.get_program().display()))
@@ -28,15 +38,7 @@ impl Process {
 
     /// User and system time since its start, in steps of 10 ms.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        let stat = self.read("stat")?;
-        // The name, in parentheses, may hold anything.
-        let (_, rest) = stat.rsplit_once(") ").context("no name in stat")?;
-        let field = |index: usize| -> Result<u32> {
-            let text = rest.split(' ').nth(index).context("stat is short")?;
-            Ok(text.parse()?)
-        };
-        // utime and stime are fields 14 and 15; `rest` begins with the third.
-        Ok(TICK * (field(11)? + field(12)?))
+        cpu(self.0.id())
     }
 
     /// Anonymous resident memory, bytes.
@@ -60,6 +62,59 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// User and system time of any process since its start, in steps of 10 ms.
+pub(crate) fn cpu(pid: u32) -> Result<Duration> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
+    // The name, in parentheses, may hold anything.
+    let (_, rest) = stat.rsplit_once(") ").context("no name in stat")?;
+    let field = |index: usize| -> Result<u32> {
+        let text = rest.split(' ').nth(index).context("stat is short")?;
+        Ok(text.parse()?)
+    };
+    // utime and stime are fields 14 and 15; `rest` begins with the third.
+    Ok(TICK * (field(11)? + field(12)?))
+}
+
+/// The processes of this machine that listen on a port, of those that this one may look at.
+pub(crate) fn listening(port: u16) -> Result<Vec<u32>> {
+    let port = format!(":{port:04X}");
+    let mut sockets = Vec::new();
+    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let text = fs::read_to_string(table).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            // Local address, state (0A: listening) and inode.
+            if let (Some(local), Some(&"0A"), Some(inode)) =
+                (fields.get(1), fields.get(3), fields.get(9))
+                && local.ends_with(&port)
+            {
+                sockets.push(format!("socket:[{inode}]"));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        let files = fs::read_dir(entry.path().join("fd")).into_iter().flatten();
+        let mut targets = files
+            .flatten()
+            .filter_map(|file| fs::read_link(file.path()).ok());
+        let ours = |target: &[u8]| sockets.iter().any(|socket| socket.as_bytes() == target);
+        if targets.any(|target| ours(target.as_os_str().as_bytes())) {
+            found.push(pid);
+        }
+    }
+    Ok(found)
 }
 
 /// The kernel's own memory, bytes: slabs (sockets and their inodes), and TCP buffers.

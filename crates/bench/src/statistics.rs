@@ -58,6 +58,11 @@ impl Latency {
         self.0.saturating_record(micros.max(1));
     }
 
+    /// Those of another run as well.
+    pub(crate) fn add(&mut self, other: &Self) -> Result<()> {
+        Ok(self.0.add(&other.0)?)
+    }
+
     /// p50, p99, p99.9 and the largest, microseconds.
     pub(crate) fn quantiles(&self) -> [u64; 4] {
         let at = |quantile| self.0.value_at_quantile(quantile);

@@ -2,6 +2,7 @@
 
 pub(crate) mod direct;
 pub(crate) mod drain;
+pub(crate) mod engines;
 pub(crate) mod group;
 pub(crate) mod idle;
 pub(crate) mod login;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{load::Seats, room::Member};
+use crate::{engines::Addresses, load::Seats, room::Member};
 
 /// How large and how long.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Scale {
     /// when not given.
     pub(crate) folder: Option<PathBuf>,
     pub(crate) rounds: usize,
+    /// B5S: the engines that the server and its floors are on.
+    pub(crate) engines: Addresses,
     /// B1: sockets, and how long they are watched.
     pub(crate) sockets: usize,
     pub(crate) settle_seconds: u64,

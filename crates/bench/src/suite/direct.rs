@@ -275,6 +275,6 @@ fn per(bytes: u64, messages: usize) -> f64 {
     clippy::cast_sign_loss,
     reason = "a positive count of messages"
 )]
-const fn whole(number: f64) -> usize {
+pub(super) const fn whole(number: f64) -> usize {
     number as usize
 }
