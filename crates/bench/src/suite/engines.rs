@@ -1,7 +1,7 @@
 //! B5S: B5 on the engines of a fleet, beside a bare produce and consume of Kafka and a bare write of
 //! CQL, of as many bytes, in turns.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -27,6 +27,8 @@ const RATES: [f64; 2] = [50.0, 200.0];
 const LONGER: f64 = 2.0;
 /// How long nothing is done, to see what the server does then.
 const QUIET: Duration = Duration::from_secs(5);
+/// A session ends with its token, after five minutes: everyone logs in anew before that.
+const SESSION: Duration = Duration::from_mins(2);
 
 pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
     let engines = match Engines::reach(&scale.engines) {
@@ -75,6 +77,8 @@ struct Sides<'a> {
     engines: &'a Engines,
     house: House,
     ours: Rooms<Member>,
+    /// When those logged in.
+    since: Instant,
     kafka: (Bare, Rooms<BareSeat>),
     cql: (Bare, Rooms<BareSeat>),
 }
@@ -87,10 +91,23 @@ impl Sides<'_> {
         let (bare, rooms) = &mut self.cql;
         let turn = self::turn(plan, rooms, (&bare.process, self.engines)).await;
         turns.cql.push(turn.context("bare CQL")?);
+        self.log_in().await?;
         direct::prepare(&mut self.ours, each)?;
         let process = self.house.process();
         let turn = self::turn(plan, &mut self.ours, (process, self.engines)).await;
         turns.ours.push(turn.context("the server")?);
+        Ok(())
+    }
+
+    async fn log_in(&mut self) -> Result<()> {
+        if self.since.elapsed() < SESSION {
+            return Ok(());
+        }
+        self.since = Instant::now();
+        let address = self.house.address();
+        for (number, member) in self.ours.iter_mut().flatten().enumerate() {
+            member.back(address, number).await?;
+        }
         Ok(())
     }
 }
@@ -109,6 +126,7 @@ async fn turn<E: Endpoint>(
 
 async fn measure(scale: &Scale, engines: &Engines, report: &mut Report) -> Result<()> {
     let house = engines.house(&scale.server, scale.folder.as_deref())?;
+    let since = Instant::now();
     let mut ours = direct::pairs(scale, &house).await?;
     direct::prepare(&mut ours, 1)?;
     let once = Plan::closed(scale.pairs, 1, 1);
@@ -120,6 +138,7 @@ async fn measure(scale: &Scale, engines: &Engines, report: &mut Report) -> Resul
         cql: engines.bare_cql(size)?,
         house,
         ours,
+        since,
     };
     let closed = Plan::closed(scale.pairs, scale.messages, WINDOW);
     // What an engine compiles while it runs, it has compiled then.
@@ -248,11 +267,13 @@ fn tell_latency(rate: f64, turns: &Turns, report: &mut Report) -> Result<()> {
         ours: ours.to_string(),
         floor: format!("Kafka {kafka}, CQL {cql}"),
         ratio: format!(
-            "p50 {:.2}, p99 {:.2} of the sum; by rounds p50 {}, p99 {}",
+            "p50 {:.2} ({:.2}–{:.2}), p99 {:.2} ({:.2}–{:.2}) of the sum",
             of_all(0),
+            rounds[0].least,
+            rounds[0].most,
             of_all(1),
-            rounds[0],
-            rounds[1]
+            rounds[1].least,
+            rounds[1].most
         ),
     });
     let json = json!({
