@@ -28,19 +28,21 @@ use xchat_types::{
 };
 
 use self::store::Store;
-use crate::{Checkpoints, OpenError, engine::blocking};
+use crate::{Checkpoints, OpenError, engine::blocking, lane::Lane};
 
 /// The embedded message store. Clones share it; the last one closes it.
 #[derive(Clone, Debug)]
 pub struct EmbeddedMessageStore {
     store: Arc<Store>,
+    lane: Lane,
 }
 
 impl EmbeddedMessageStore {
     /// Opens the store in a folder of its own, or begins one. Blocks.
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let store = Arc::new(Store::open(folder, clock)?);
-        Ok(Self { store })
+        let lane = Lane::start("message-store").map_err(|error| OpenError::io(folder, error))?;
+        Ok(Self { store, lane })
     }
 
     /// Whether another handle, or work that its caller no longer waits for, still uses the store.
@@ -54,7 +56,16 @@ impl EmbeddedMessageStore {
         self.store.engine.on_sync(hook);
     }
 
-    /// Off the async threads: a write may wait for tables to be written out.
+    /// On the store's own thread: writes of a few rows. One may wait for tables to be written out.
+    async fn write<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> PortResult<R> + Send + 'static,
+    ) -> PortResult<R> {
+        let store = Arc::clone(&self.store);
+        self.lane.run(move || work(&store)).await
+    }
+
+    /// On any thread that may wait: ranges, many rows, whatever syncs.
     async fn run<R: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> PortResult<R> + Send + 'static,
@@ -78,12 +89,12 @@ impl MessageStore for EmbeddedMessageStore {
 
     async fn mutate(&self, mutation: &Mutation) -> PortResult<()> {
         let mutation = mutation.clone();
-        self.run(move |store| store.mutate(&mutation)).await
+        self.write(move |store| store.mutate(&mutation)).await
     }
 
     async fn write_once(&self, rows: &[OnceRow]) -> PortResult<()> {
         let rows = rows.to_vec();
-        self.run(move |store| store.write_once(&rows)).await
+        self.write(move |store| store.write_once(&rows)).await
     }
 
     async fn read_envelopes(
@@ -116,7 +127,7 @@ impl MessageStore for EmbeddedMessageStore {
         below: Epoch,
         _stamp: Stamp,
     ) -> PortResult<()> {
-        self.run(move |store| store.delete_group_states(conversation, incarnation, below))
+        self.write(move |store| store.delete_group_states(conversation, incarnation, below))
             .await
     }
 
@@ -125,7 +136,7 @@ impl MessageStore for EmbeddedMessageStore {
     }
 
     async fn delete_welcome(&self, device: DeviceId, reference: WelcomeRef) -> PortResult<()> {
-        self.run(move |store| store.delete_welcome(device, reference))
+        self.write(move |store| store.delete_welcome(device, reference))
             .await
     }
 
@@ -145,7 +156,7 @@ impl MessageStore for EmbeddedMessageStore {
     }
 
     async fn delete_mark(&self, mark: Mark) -> PortResult<()> {
-        self.run(move |store| store.delete_mark(mark)).await
+        self.write(move |store| store.delete_mark(mark)).await
     }
 
     async fn write_cursor(
@@ -154,7 +165,7 @@ impl MessageStore for EmbeddedMessageStore {
         conversation: ConversationId,
         sequence: Sequence,
     ) -> PortResult<()> {
-        self.run(move |store| store.write_cursor(device, conversation, sequence))
+        self.write(move |store| store.write_cursor(device, conversation, sequence))
             .await
     }
 
