@@ -93,7 +93,8 @@ async fn open(on_upgrade: OnUpgrade, frames: u32) -> Option<(Stream, Unlock)> {
     let (io, unlock) = Budget::new(TokioIo::new(upgraded), budget);
     let config = WebSocketConfig::default()
         .read_buffer_size(4 * limits::KIB)
-        .write_buffer_size(0)
+        // Frames of one turn up to this go out in one write; the buffer stays with the socket.
+        .write_buffer_size(4 * limits::KIB)
         .max_write_buffer_size(2 * limits::MAX_FRAME)
         .max_message_size(Some(limits::MAX_FRAME))
         .max_frame_size(Some(limits::MAX_FRAME));
