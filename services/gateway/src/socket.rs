@@ -1,5 +1,6 @@
 //! One WebSocket: upgrade, greeting before login, then requests and pushes in one task.
 
+pub(crate) mod acks;
 pub(crate) mod answer;
 pub(crate) mod asked;
 pub(crate) mod budget;

@@ -22,6 +22,7 @@ use crate::{
     edge::Edge,
     metrics::{Arrived, OpenSocket, metrics},
     socket::{
+        acks::Acks,
         answer,
         greeting::{self, Session},
         mailbox::{Mailbox, Taken},
@@ -102,6 +103,7 @@ struct Connection<S> {
     edge: Arc<Edge>,
     session: Session,
     mailbox: Arc<Mailbox>,
+    acks: Arc<Acks>,
     stream: WebSocketStream<S>,
     work: FuturesUnordered<Work>,
     _counted: OpenSocket,
@@ -133,6 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             edge,
             session,
             mailbox,
+            acks: Arc::default(),
             stream,
             work,
             _counted: OpenSocket::count(),
@@ -229,6 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     edge: Arc::clone(&self.edge),
                     session: self.session,
                     mailbox: Arc::clone(&self.mailbox),
+                    acks: Arc::clone(&self.acks),
                 };
                 self.work.push(request::start(context, frame));
                 true

@@ -17,6 +17,7 @@ use crate::{
     domain::admission,
     edge::Edge,
     socket::{
+        acks::Acks,
         answer::{Answer, error},
         asked::Asked,
         connection::Work,
@@ -31,6 +32,7 @@ pub(crate) struct Context {
     pub(crate) edge: Arc<Edge>,
     pub(crate) session: Session,
     pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) acks: Arc<Acks>,
 }
 
 /// Starts the work of a frame. What must keep the order of the socket (submissions) happens
@@ -222,12 +224,19 @@ impl Context {
         let conversation = convert::id::<ConversationId>(&ask.conversation_id, "conversation_id")
             .map_err(|wrong| error(Reason::Malformed, wrong.to_string()))?;
         let through = Sequence(ask.sequence);
-        let request = fanout::AckRequest {
-            device_id: self.device_id(),
-            acks: vec![ask],
+        let call = |through: Sequence| {
+            let request = fanout::AckRequest {
+                device_id: self.device_id(),
+                acks: vec![client::AckRequest {
+                    conversation_id: ask.conversation_id.clone(),
+                    sequence: through.0,
+                }],
+            };
+            let mut fanout = self.edge.fanout.client();
+            async move { fanout.ack(request).await.map(drop) }
         };
-        let reply = self.edge.fanout.client().ack(request).await;
-        reply.map_err(|status| failure(&status))?;
+        let told = self.acks.tell(conversation, through, call).await;
+        told.map_err(|status| failure(&status))?;
         self.mailbox.acknowledge(conversation, through);
         Ok(Tell::Ack(client::AckResponse {}))
     }
