@@ -31,7 +31,7 @@ trait Job: Send {
 
 struct Work<F, R> {
     /// Until it has run: what it holds is let go before anybody hears of it.
-    work: Option<F>,
+    call: Option<F>,
     done: Option<PortResult<R>>,
     reply: oneshot::Sender<PortResult<R>>,
 }
@@ -42,8 +42,8 @@ where
     R: Send,
 {
     fn run(&mut self) {
-        let work = self.work.take();
-        self.done = work.and_then(|work| catch_unwind(AssertUnwindSafe(work)).ok());
+        let call = self.call.take();
+        self.done = call.and_then(|call| catch_unwind(AssertUnwindSafe(call)).ok());
     }
 
     fn answer(self: Box<Self>) {
@@ -71,7 +71,7 @@ impl Lane {
     ) -> PortResult<R> {
         let (reply, answer) = oneshot::channel();
         let job = Work {
-            work: Some(work),
+            call: Some(work),
             done: None,
             reply,
         };
