@@ -81,9 +81,9 @@ pub(crate) async fn run(scale: &Scale, report: &mut Report) -> Result<()> {
 }
 
 /// As many messages among so many pairs and among ten times as many, in turns.
+/// One message of each pair under way at both sizes: what is shared among several would be growth of
+/// another thing, and many more at once the server refuses.
 async fn growth(scale: &Scale, report: &mut Report) -> Result<()> {
-    // As many under way in all, for the server refuses what is too much at once.
-    let window = |rooms: usize| (WINDOW * scale.pairs / rooms).max(1);
     let mut sides = Vec::new();
     for pairs_of in [scale.pairs, scale.pairs * GROWTH] {
         let scale = Scale {
@@ -93,7 +93,7 @@ async fn growth(scale: &Scale, report: &mut Report) -> Result<()> {
         let house = House::start(&scale.server, scale.folder.as_deref())?;
         let mut rooms = pairs(&scale, &house).await?;
         prepare(&mut rooms, WINDOW)?;
-        let plan = Plan::closed(pairs_of, WINDOW, window(pairs_of));
+        let plan = Plan::closed(pairs_of, WINDOW, 1);
         (_, rooms) = load::run(&plan, rooms, house.process()).await?;
         sides.push((house, rooms, Vec::new()));
     }
@@ -101,7 +101,7 @@ async fn growth(scale: &Scale, report: &mut Report) -> Result<()> {
         for (house, rooms, rounds) in &mut sides {
             let each = WINDOW * GROWTH * scale.pairs / rooms.len();
             prepare(rooms, each)?;
-            let plan = Plan::closed(rooms.len(), each, window(rooms.len()));
+            let plan = Plan::closed(rooms.len(), each, 1);
             let turn = load::run(&plan, std::mem::take(rooms), house.process()).await?;
             rounds.push(turn.0.cpu_micros_per_message());
             *rooms = turn.1;

@@ -1,5 +1,8 @@
 //! A device that applies one conversation and has stopped applying another.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
 use xchat_integration_tests::{
     Shape,
     raw::{Device, Link, Room},
@@ -19,6 +22,8 @@ use crate::{house, house_with};
 const MESSAGES: u64 = 300;
 /// Submissions whose outcome is not known yet, at most.
 const IN_FLIGHT: u64 = 30;
+/// Longer than the marks of these tests take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn acknowledge(link: &mut Link, conversation: ConversationId, sequence: u64) {
     let ack = AckRequest {
@@ -75,6 +80,12 @@ async fn pushed(
 /// Resumes as often as it is told to, and acknowledges what is pushed again, as a device does, until
 /// a mark tells how far the conversation is, or a push that there is more: then it pulls.
 async fn resumed(link: &mut Link, conversation: ConversationId, cursor: u64, sequence: u64) {
+    let told = told_of(link, conversation, cursor, sequence);
+    let told = timeout(PATIENCE, told).await;
+    told.expect("what was dropped is marked or pushed again");
+}
+
+async fn told_of(link: &mut Link, conversation: ConversationId, cursor: u64, sequence: u64) {
     let id = convert::id_bytes(&conversation);
     loop {
         let marks = link.resume().await.marks;
