@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use xchat_proto::gateway::DeliverItem;
 use xchat_runtime::{Tasks, channel::Dialer};
 
@@ -53,20 +53,21 @@ impl Deliverer {
 
     /// Hands over items in order and returns at once. What finds no room is lost, and its devices
     /// are told to resync.
-    pub fn send(&self, gateway: &str, items: Vec<DeliverItem>) {
+    pub fn send(&self, gateway: &str, mut items: Vec<DeliverItem>) {
         let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
         gateways.retain(|_, gateway| !gateway.queue.is_closed());
-        if !gateways.contains_key(gateway) {
-            let Some(opened) = self.open(gateway) else {
-                return;
-            };
-            gateways.insert(gateway.to_owned(), opened);
+        if let Some(open) = gateways.get(gateway) {
+            match open.queue.try_send(items) {
+                Ok(()) => return,
+                Err(TrySendError::Full(unsent)) => return open.lost.note(&unsent),
+                // It has been idle for so long that it ended just now.
+                Err(TrySendError::Closed(unsent)) => items = unsent,
+            }
         }
-        let Some(open) = gateways.get(gateway) else {
-            return;
-        };
-        if let Err(unsent) = open.queue.try_send(items) {
-            open.lost.note(&unsent.into_inner());
+        if let Some(opened) = self.open(gateway) {
+            // A new queue has room.
+            let _ = opened.queue.try_send(items);
+            gateways.insert(gateway.to_owned(), opened);
         }
     }
 

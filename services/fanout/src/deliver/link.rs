@@ -148,7 +148,11 @@ impl Link {
         let mut items = match tokio::time::timeout_at(until, batches.recv()).await {
             Ok(items) => items?,
             Err(_) if retry_at.is_some() => Vec::new(),
-            Err(_) => return None,
+            Err(_) => {
+                // What came in this moment still goes.
+                batches.close();
+                batches.recv().await?
+            }
         };
         while let Ok(more) = batches.try_recv() {
             items.extend(more);
