@@ -49,7 +49,8 @@ test-engines: setup-stack ## Run the adapters' contract suites on one node of Ka
 
 .PHONY: test-faults
 test-faults: setup-fleet ## Faults under load, every record checked: 200 kills of one process, all of a fleet and its engines; 40 minutes
-	@cargo test --locked -p xchat-integration-tests --test it -- --ignored --nocapture killed::
+	@cargo test --locked -p xchat-integration-tests --test it -- \
+		--ignored --nocapture --test-threads 1 edge:: killed::
 	@XCHAT_TEST_STACK=$(abspath infra/stack/stack.sh) \
 		infra/stack/with.sh --nodes 3 redis-cluster kafka cassandra -- \
 		cargo test --locked -p xchat-integration-tests --features fleet --test it -- \
