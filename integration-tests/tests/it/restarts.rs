@@ -1,6 +1,13 @@
 //! A thousand messages each way, with both sides and the server restarted in between.
 
-use xchat_integration_tests::{House, Person, Shape};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use xchat_integration_tests::{
+    House, Person, Shape,
+    raw::{Device, Link, Room},
+};
+use xchat_proto::client::{client_frame::Body as Ask, server_frame::Body as Tell};
 
 use crate::{SERVER, house, house_with};
 
@@ -148,4 +155,28 @@ async fn when_presence_has_forgotten_every_route_who_is_connected_hears_of_what_
         alice.send(&bob, text).await;
         bob.received(text).await;
     }
+}
+
+/// Its route could not be set, and leases are refreshed every 20 minutes here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_connects_while_presence_is_away_hears_of_what_is_new_soon_after() {
+    let mut house = house_with(Shape::FourProcesses, &[("gateway__lease", "1h")]);
+    let (device, writer) = (Device::new(), Device::new());
+    let link = Link::open(house.public(), &device, true).await;
+    let mut reader = [(device, link)];
+    let mut link = Link::open(house.public(), &writer, true).await;
+    let mut room = Room::of(&writer, &mut link, &mut reader).await;
+    house.kill_one("presence");
+    let [(device, before)] = reader;
+    drop(before);
+    let mut reader = Link::open(house.public(), &device, false).await;
+    house.start_one("presence");
+    let envelope = room.envelope(&writer, b"are you back?");
+    link.ask(Ask::Submit(envelope)).await;
+    let told = reader.pushed(|push| match push {
+        Tell::ResyncPush(_) | Tell::DeliverPush(_) => Some(()),
+        _ => None,
+    });
+    let told = timeout(Duration::from_secs(30), told).await;
+    told.expect("it is pushed, or told to resync");
 }

@@ -59,6 +59,8 @@ struct State {
 enum Route {
     /// The device has not resumed: nothing is to be pushed.
     Unwanted,
+    /// It is to be set, and that was not answered yet.
+    Asked,
     /// It should; whether it does is not known. Once it does, a resync makes good what was missed.
     Unsure,
     Held,
@@ -169,7 +171,7 @@ impl Mailbox {
         let mut state = self.lock();
         state.window.reset();
         state.resync = false;
-        state.route = Route::Unsure;
+        state.route = Route::Asked;
     }
 
     /// The route was set before the device's marks are read.
@@ -182,10 +184,15 @@ impl Mailbox {
         self.lock().route != Route::Unwanted
     }
 
+    /// Whether it should have a route, and nobody knows whether it does.
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.lock().route == Route::Unsure
+    }
+
     /// Nobody knows what became of the lease.
     pub(crate) fn doubt_route(&self) {
         let mut state = self.lock();
-        if state.route == Route::Held {
+        if state.route != Route::Unwanted {
             state.route = Route::Unsure;
         }
     }
@@ -193,7 +200,7 @@ impl Mailbox {
     /// The lease is held, from now on if it was `restored`.
     pub(crate) fn route_is_kept(&self, restored: bool) {
         let mut state = self.lock();
-        if restored || state.route == Route::Unsure {
+        if restored || state.route != Route::Held {
             state.resync = true;
             self.changed.notify_one();
         }

@@ -173,6 +173,7 @@ impl Context {
             // once the lease can be refreshed.
             Err(status) => {
                 tracing::debug!(code = ?status.code(), "a device resumes without a route for now");
+                self.mailbox.doubt_route();
             }
         }
         let first = client::ListMarksRequest::default();

@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use xchat_proto::{
@@ -23,9 +24,11 @@ use xchat_proto::{
 use xchat_runtime::channel::Channel;
 use xchat_types::{DeviceId, Millis};
 
-use crate::registry::Registry;
+use crate::{registry::Registry, socket::mailbox::Mailbox};
 
 const BATCH: usize = 1_000;
+/// Sockets of which nobody knows whether they have their route try again so often.
+const UNSURE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Leases {
@@ -102,14 +105,31 @@ impl Leases {
         }
     }
 
-    /// Refreshes all leases three times in the life of one, until stopped.
+    /// Refreshes all leases three times in the life of one, and those in doubt at once, until
+    /// stopped.
     pub(crate) async fn keep(&self, registry: &Registry, stop: CancellationToken) {
-        let mut tick = tokio::time::interval((self.lease / 3).max(Duration::from_millis(10)));
+        let every = (self.lease / 3).max(Duration::from_millis(10));
+        let mut tick = tokio::time::interval(every.min(UNSURE_EVERY));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut all_at = Instant::now();
+        let mut failing = false;
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            let sockets = registry.all();
+            let mut sockets = registry.all();
+            if Instant::now() < all_at {
+                sockets.retain(|(_, _, mailbox)| mailbox.is_unsure());
+            } else {
+                all_at = Instant::now() + every;
+            }
             for batch in sockets.chunks(BATCH) {
-                self.refresh(registry, batch).await;
+                let refreshed = self.refresh(registry, batch).await;
+                match &refreshed {
+                    Err(status) if !failing => {
+                        tracing::warn!(code = ?status.code(), "leases not refreshed, trying again");
+                    }
+                    Ok(()) if failing => tracing::info!("leases are refreshed again"),
+                    Ok(()) | Err(_) => {}
+                }
+                failing = refreshed.is_err();
             }
         }
     }
@@ -117,15 +137,15 @@ impl Leases {
     async fn refresh(
         &self,
         registry: &Registry,
-        batch: &[(DeviceId, u64, Arc<crate::socket::mailbox::Mailbox>)],
-    ) {
+        batch: &[(DeviceId, u64, Arc<Mailbox>)],
+    ) -> Result<(), Status> {
         let routes = batch
             .iter()
             .filter(|(_, _, mailbox)| mailbox.wants_route())
             .map(|(device, connection, _)| self.route(*device, *connection))
             .collect::<Vec<_>>();
         if routes.is_empty() {
-            return;
+            return Ok(());
         }
         let asked = devices(routes.iter().map(|route| &route.device_id));
         let request = RefreshRoutesRequest {
@@ -135,11 +155,10 @@ impl Leases {
         let found = match self.presence.clone().refresh_routes(request).await {
             Ok(reply) => reply.into_inner(),
             Err(status) => {
-                tracing::warn!(code = ?status.code(), "leases not refreshed, trying again");
                 for (_, _, mailbox) in batch {
                     mailbox.doubt_route();
                 }
-                return;
+                return Err(status);
             }
         };
         let lost = devices(&found.lost_device_ids);
@@ -151,6 +170,7 @@ impl Leases {
                 mailbox.route_is_kept(restored.contains(device));
             }
         }
+        Ok(())
     }
 }
 
