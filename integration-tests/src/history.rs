@@ -41,8 +41,8 @@ pub struct Submit {
     pub conversation: Conversation,
     pub counter: u64,
     pub content: Hash,
-    /// The server has answered ACCEPTED at least once.
-    pub accepted: bool,
+    /// How often the server has answered ACCEPTED: for so many records of the log.
+    pub accepted: u64,
     /// What it was told of it, each once: one in all (I17).
     pub outcomes: Vec<Told>,
 }
@@ -296,13 +296,13 @@ fn check_submits(
         let (conversation, counter) = (submit.conversation, submit.counter);
         let place = places.get(&(conversation, counter));
         let applied = |told: &Told| matches!(told, Told::Applied(_));
-        if place.is_none() && (submit.accepted || submit.outcomes.iter().any(applied)) {
+        if place.is_none() && (submit.accepted > 0 || submit.outcomes.iter().any(applied)) {
             found.push(Violation::Lost {
                 device,
                 conversation,
                 counter,
             });
-        } else if submit.outcomes.len() > 1 || (submit.accepted && submit.outcomes.is_empty()) {
+        } else if submit.outcomes.len() > 1 || (submit.accepted > 0 && submit.outcomes.is_empty()) {
             found.push(Violation::Outcomes {
                 device,
                 conversation,

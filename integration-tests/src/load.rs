@@ -39,6 +39,10 @@ pub struct Plan {
     /// Submissions a second of all devices together.
     pub rate: f64,
     pub seed: u64,
+    /// That a record came too early is told once, to a socket, and is lost with it. Devices then send
+    /// again from what the server expects, though it was accepted. Whether what was accepted is in
+    /// the log has to be looked up there: [`crate::history::Submit::accepted`].
+    pub sends_expected: bool,
 }
 
 /// What all devices and their driver look at.
@@ -50,6 +54,7 @@ struct Shared {
     /// Submitted and without outcome.
     in_flight: AtomicUsize,
     accepted: AtomicU64,
+    sends_expected: bool,
     seats: Vec<Place>,
     /// Why requests were refused, how often, and submissions to which conversations.
     refusals: Mutex<BTreeMap<&'static str, Refused>>,
@@ -125,6 +130,7 @@ impl Load {
             devices: crew.devices.iter().map(|device| device.mls.id()).collect(),
             in_flight: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
+            sends_expected: plan.sends_expected,
             refusals: Mutex::default(),
             seats: crew.places().into_iter().map(place).collect(),
             phase: seen,

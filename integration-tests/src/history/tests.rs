@@ -37,7 +37,7 @@ fn right() -> History {
             conversation: ROOM,
             counter: record.counter,
             content: record.content,
-            accepted: true,
+            accepted: 1,
             outcomes: vec![Told::Applied(record.sequence)],
         };
         let received = |record: &Record| Received {
@@ -104,7 +104,7 @@ fn an_accepted_record_without_a_place_is_lost() {
 #[test]
 fn a_record_whose_acceptance_is_unknown_may_be_there_or_not() {
     let found = found(|history| {
-        history.diaries[1].submits[4].accepted = false;
+        history.diaries[1].submits[4].accepted = 0;
         let mut submit = history.diaries[1].submits[4].clone();
         (submit.counter, submit.outcomes) = (8, Vec::new());
         history.diaries[1].submits.push(submit);
@@ -368,7 +368,7 @@ fn of_filtered_records_only_the_order_is_asked() {
                 received.record.sequence *= 2;
             }
             for submit in &mut diary.submits {
-                (submit.accepted, submit.outcomes) = (false, Vec::new());
+                (submit.accepted, submit.outcomes) = (0, Vec::new());
             }
         }
     });

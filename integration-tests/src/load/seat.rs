@@ -129,7 +129,7 @@ impl Seat {
             conversation: self.number,
             counter: counter.0,
             content: hash(&request.digest),
-            accepted: false,
+            accepted: 0,
             outcomes: Vec::new(),
         });
         self.outbox.push_back(Open {
@@ -168,11 +168,11 @@ impl Seat {
         if let Some(open) = self.open(counter) {
             open.durable = !open.early;
         }
-        if let Some(submit) = self.submit(counter)
-            && !submit.accepted
-        {
-            submit.accepted = true;
-            shared.accepted.fetch_add(1, Ordering::Relaxed);
+        if let Some(submit) = self.submit(counter) {
+            submit.accepted += 1;
+            if submit.accepted == 1 {
+                shared.accepted.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -210,7 +210,11 @@ impl Seat {
             Outcome::Applied(sequence) | Outcome::Parked(sequence) => {
                 self.heard = self.heard.max(sequence.0);
             }
-            Outcome::Refused(RefuseReason::CounterGap { .. }) => {
+            Outcome::Refused(RefuseReason::CounterGap { expected }) => {
+                let lacked = self.outbox.iter_mut();
+                let lacked =
+                    lacked.filter(|open| shared.sends_expected && open.counter >= expected);
+                lacked.for_each(|open| open.durable = false);
                 if let Some(open) = self.open(counter) {
                     (open.early, open.durable) = (true, false);
                 }

@@ -4,6 +4,7 @@
 //! `XCHAT_TEST_STACK` for the path of `stack.sh`.
 
 mod late;
+mod logged;
 mod nemesis;
 mod refold;
 
@@ -25,6 +26,7 @@ const PLAN: Plan = Plan {
     conversations: 10,
     rate: 160.0,
     seed: 3,
+    sends_expected: true,
 };
 /// I19.
 const IN_SYNC: Duration = Duration::from_secs(30);
@@ -145,6 +147,7 @@ async fn no_fault_of_a_fleet_loses_doubles_or_reorders_what_was_accepted() {
     report(accepted, &refused, violations.len());
     let first: Vec<_> = violations.iter().take(10).collect();
     assert!(violations.is_empty(), "the first: {first:#?}");
+    logged::check(&house, &history, &conversations, &devices).await;
     assert!(settled, "not all settled");
     for row in &rows {
         let recovered = row.recovered.expect("all are in sync again");

@@ -25,6 +25,7 @@ const PLAN: Plan = Plan {
     conversations: 5,
     rate: 150.0,
     seed: 4,
+    sends_expected: false,
 };
 
 /// Set where the disk may be made.

@@ -52,6 +52,7 @@ async fn run(course: &Course) -> Report {
         conversations: 10,
         rate: 250.0,
         seed: course.seed,
+        sends_expected: false,
     };
     let load = Load::start(house.gateways(), plan).await;
     let mut dice = Dice::new(course.seed);

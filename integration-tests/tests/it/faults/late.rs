@@ -21,6 +21,7 @@ const PLAN: Plan = Plan {
     conversations: 16,
     rate: 40.0,
     seed: 5,
+    sends_expected: true,
 };
 /// `fanout.lag_limit`, which in production is at most a quarter of the log's retention.
 const LIMIT: Duration = Duration::from_secs(15);

@@ -53,8 +53,9 @@ pub struct Announcer {
 #[derive(Debug, Default)]
 struct Pending {
     marks: BTreeMap<(DeviceId, ConversationId), Sequence>,
-    /// Marked devices and the connection each was pushed to, if it had one.
-    marked: Vec<(Arc<Announcement>, Pushed)>,
+    /// Devices that were marked, told an outcome or invited, and the connection each was pushed to,
+    /// if it had one.
+    announced: Vec<(Arc<Announcement>, Pushed)>,
 }
 
 /// Presence takes no more.
@@ -101,7 +102,7 @@ impl Announcer {
         }
     }
 
-    /// Writes the marks, and only then looks up again who was marked: whoever has another
+    /// Writes the marks, and only then looks up again who was to hear: whoever has another
     /// connection now than the one that was pushed to is pushed again. Cancel-safe: the next flush
     /// does all of it again.
     pub async fn flush(&mut self) -> Result<(), Error> {
@@ -119,16 +120,16 @@ impl Announcer {
             self.store.write_marks(&marks).await?;
             metrics().marks.add(marks.len(), ());
         }
-        let marked = self.pending.marked.iter();
-        let mut devices: BTreeSet<_> = marked
+        let announced = self.pending.announced.iter();
+        let mut devices: BTreeSet<_> = announced
             .flat_map(|(_, pushed)| pushed.keys().copied())
             .collect();
         devices.extend(&self.unheard);
         let (routes, unread) = self.routes(&devices).await;
-        let Pending { marked, .. } = std::mem::take(&mut self.pending);
+        let Pending { announced, .. } = std::mem::take(&mut self.pending);
         let unheard = std::mem::replace(&mut self.unheard, unread);
         self.push(
-            marked
+            announced
                 .iter()
                 .map(|(announcement, pushed)| (&**announcement, Some(pushed))),
             &routes,
@@ -157,20 +158,24 @@ impl Announcer {
 
     fn note(&mut self, announcement: Arc<Announcement>, routes: &Routes) {
         let effects = &announcement.effects;
-        let Some(sequence) = effects.marked else {
-            return;
-        };
-        for device in &effects.audience {
-            let key = (*device, announcement.conversation);
-            let mark = self.pending.marks.entry(key).or_default();
-            *mark = sequence.max(*mark);
+        let told = effects.told.iter().map(|told| told.device);
+        let invited = effects.welcomes.iter().map(|invitation| invitation.device);
+        let mut devices: BTreeSet<_> = told.chain(invited).collect();
+        if let Some(sequence) = effects.marked {
+            for device in &effects.audience {
+                let key = (*device, announcement.conversation);
+                let mark = self.pending.marks.entry(key).or_default();
+                *mark = sequence.max(*mark);
+            }
+            devices.extend(&effects.audience);
         }
-        let pushed = effects
-            .audience
-            .iter()
-            .map(|device| (*device, routes.get(device).cloned()))
+        let pushed: Pushed = devices
+            .into_iter()
+            .map(|device| (device, routes.get(&device).cloned()))
             .collect();
-        self.pending.marked.push((announcement, pushed));
+        if !pushed.is_empty() {
+            self.pending.announced.push((announcement, pushed));
+        }
     }
 
     /// The routes of devices, and the devices whose routes can't be read.
@@ -189,7 +194,7 @@ impl Announcer {
         (routes, unread)
     }
 
-    /// One batch a gateway, in the order of the fold; to all, or only to marked devices whose
+    /// One batch a gateway, in the order of the fold; to all, or only to those devices whose
     /// connection is another than the one pushed to.
     fn push<'a>(
         &self,

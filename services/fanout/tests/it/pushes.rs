@@ -250,7 +250,8 @@ impl Routing for Moody {
     }
 }
 
-/// A worker before a log of two people who have met, its routes, and a gateway that outlives it.
+/// A worker before a log of two people who have met, and a record of one of them that came too early,
+/// its routes, and a gateway that outlives it.
 struct Scene {
     rig: Rig,
     worker: Worker,
@@ -263,7 +264,15 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let mut world = World::new();
-        for act in met() {
+        let gap = Act::Say(Say {
+            who: 1,
+            size: 9,
+            lag: 0,
+            off: 3,
+            class: 3,
+            expired: false,
+        });
+        for act in met().into_iter().chain([gap]) {
             for (bytes, _) in records(&mut world, &act) {
                 world.append(bytes);
             }
@@ -351,4 +360,18 @@ async fn what_the_last_flush_of_a_stopping_process_pushes_still_goes_out() {
     scene.stop().await;
     let pushed = gateway.pushed(bob);
     assert!(pushed.iter().any(|push| delivered(push, 3).is_some()));
+}
+
+/// An outcome is in no mark: who has reconnected since could wait for it for long.
+#[tokio::test]
+async fn a_device_that_reconnects_between_fold_and_flush_is_told_its_outcome_and_welcome_again() {
+    let mut scene = Scene::new();
+    scene.worker.fold().await.unwrap();
+    scene.bob_connects().await;
+    scene.worker.step.flush().await.unwrap();
+    let told = |push: &Push| matches!(push, Push::Outcome(_));
+    scene.gateway.wait(scene.bob, told).await;
+    let invited = |push: &Push| matches!(push, Push::Welcome(_));
+    scene.gateway.wait(scene.bob, invited).await;
+    scene.stop().await;
 }
