@@ -72,8 +72,14 @@ pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, Error> {
 
 /// Keeps other processes out of a profile while it lives.
 #[derive(Debug)]
-pub(crate) struct Lock {
-    _file: File,
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing is not enough where this process has just forked: until its exec the child holds the
+    /// same open file, and the lock with it.
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 impl Lock {
@@ -102,6 +108,26 @@ impl Lock {
             file.write_all(std::process::id().to_string().as_bytes())
         };
         note().map_err(|error| Error::io(path, error))?;
-        Ok(Self { _file: file })
+        Ok(Self(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_holder_though_a_fork_still_has_the_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let lock = Lock::take(&path, "alice").unwrap();
+        let forked = lock.0.try_clone().unwrap();
+        assert!(matches!(
+            Lock::take(&path, "alice"),
+            Err(Error::ProfileInUse { .. })
+        ));
+        drop(lock);
+        assert!(Lock::take(&path, "alice").is_ok());
+        drop(forked);
     }
 }
