@@ -11,8 +11,14 @@ use crate::OpenError;
 
 /// Held as long as the folder is in use; the kernel frees it when the process dies.
 #[derive(Debug)]
-pub(crate) struct FolderLock {
-    _file: File,
+pub(crate) struct FolderLock(File);
+
+impl Drop for FolderLock {
+    /// Closing is not enough where this process has just forked: until its exec the child holds the
+    /// same open file, and the lock with it.
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 impl FolderLock {
@@ -27,11 +33,28 @@ impl FolderLock {
             .open(&path)
             .map_err(|error| OpenError::io(&path, error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self(file)),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked {
                 path: folder.to_owned(),
             }),
             Err(error) => Err(OpenError::io(&path, error.into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_free_with_its_holder_though_a_fork_still_has_the_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = FolderLock::take(folder.path()).unwrap();
+        let forked = lock.0.try_clone().unwrap();
+        let taken = FolderLock::take(folder.path());
+        assert!(matches!(taken, Err(OpenError::Locked { .. })));
+        drop(lock);
+        assert!(FolderLock::take(folder.path()).is_ok());
+        drop(forked);
     }
 }
