@@ -1,7 +1,8 @@
 //! Workers that share the partitions of one log: whoever owns what, the rows end the same.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use xchat_adapter_memory::Faults;
@@ -12,6 +13,7 @@ use xchat_types::{Offset, PartitionId};
 use crate::{
     rig::{PARTITIONS, Rig, assert_same, reference, two_conversations},
     script::short,
+    stepping::Stepping,
 };
 
 const PACE: Pace = Pace {
@@ -183,4 +185,20 @@ async fn a_worker_that_was_put_out_of_the_group_joins_again() {
     until_all_told(&rig).await;
     fleet.stop().await;
     assert_same(&rig.table(), &expected, "fenced in the middle");
+}
+
+#[tokio::test]
+async fn offsets_of_partitions_that_leave_while_the_store_syncs_are_not_told() {
+    let rig = Rig::new(&two_conversations(&short()));
+    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
+    let mut worker = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    worker.fold().await.unwrap();
+    worker.step.flush().await.unwrap();
+    let mut commit = Box::pin(worker.committer.commit());
+    assert!((&mut commit).now_or_never().is_none(), "it does not sync");
+    let [left, kept] = [0, 1].map(PartitionId);
+    worker.step.forget(&[left]);
+    commit.await.unwrap();
+    assert_eq!(rig.log.committed(left).await.unwrap(), None);
+    assert!(rig.log.committed(kept).await.unwrap().is_some());
 }
