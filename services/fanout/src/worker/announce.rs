@@ -158,9 +158,7 @@ impl Announcer {
 
     fn note(&mut self, announcement: Arc<Announcement>, routes: &Routes) {
         let effects = &announcement.effects;
-        let told = effects.told.iter().map(|told| told.device);
-        let invited = effects.welcomes.iter().map(|invitation| invitation.device);
-        let mut devices: BTreeSet<_> = told.chain(invited).collect();
+        let mut devices: BTreeSet<_> = addressed(&announcement).collect();
         if let Some(sequence) = effects.marked {
             for device in &effects.audience {
                 let key = (*device, announcement.conversation);
@@ -224,8 +222,14 @@ impl Announcer {
 
 /// Every device that a record has something for.
 fn heard(announcement: &Announcement) -> impl Iterator<Item = DeviceId> {
+    let audience = announcement.effects.audience.iter().copied();
+    audience.chain(addressed(announcement))
+}
+
+/// Devices that a record has an outcome or a welcome for: no mark tells them of it.
+fn addressed(announcement: &Announcement) -> impl Iterator<Item = DeviceId> {
     let effects = &announcement.effects;
     let told = effects.told.iter().map(|told| told.device);
     let invited = effects.welcomes.iter().map(|invitation| invitation.device);
-    effects.audience.iter().copied().chain(told).chain(invited)
+    told.chain(invited)
 }

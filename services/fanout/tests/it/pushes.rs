@@ -49,6 +49,18 @@ fn met() -> [Act; 4] {
     ]
 }
 
+/// A message of the second person whose counter is not the next.
+const fn too_early() -> Act {
+    Act::Say(Say {
+        who: 1,
+        size: 9,
+        lag: 0,
+        off: 3,
+        class: 3,
+        expired: false,
+    })
+}
+
 fn delivered(push: &Push, sequence: u64) -> Option<DeliveredRecord> {
     let Push::Deliver(push) = push else {
         return None;
@@ -96,15 +108,7 @@ async fn others_get_the_ciphertext_the_sender_its_stub_and_the_added_device_its_
         .wait(bob, |push| delivered(push, 4).is_some())
         .await;
 
-    let gap = Act::Say(Say {
-        who: 1,
-        size: 9,
-        lag: 0,
-        off: 3,
-        class: 3,
-        expired: false,
-    });
-    submit(&mut house, &mut world, &gap).await;
+    submit(&mut house, &mut world, &too_early()).await;
     let told = house
         .gateway
         .wait(bob, |push| matches!(push, Push::Outcome(_)))
@@ -264,15 +268,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let mut world = World::new();
-        let gap = Act::Say(Say {
-            who: 1,
-            size: 9,
-            lag: 0,
-            off: 3,
-            class: 3,
-            expired: false,
-        });
-        for act in met().into_iter().chain([gap]) {
+        for act in met().into_iter().chain([too_early()]) {
             for (bytes, _) in records(&mut world, &act) {
                 world.append(bytes);
             }
