@@ -83,19 +83,18 @@ impl Folder {
         };
         let (mut conversation, view) = self.read_rows(conversation, run).await?;
         self.check_log_end(&conversation, first).await?;
+        let (again, new) =
+            run.split_at(run.partition_point(|logged| conversation.has_folded(logged.place)));
+        let replayed = self.replay(&conversation, again, &view).await?;
         let mut decided = Decided::default();
-        for logged in run {
-            if conversation.has_folded(logged.place) {
-                let recent = view.recents.get(&(partition, logged.place.offset));
-                let effects = self.replay(&conversation, logged, recent).await?;
-                self.write_again(conversation.id, &effects).await?;
-                decided.push(logged, effects, None);
-            } else {
-                let folded = self.fold(conversation, logged).await?;
-                conversation = folded.conversation;
-                let head = conversation.head.clone();
-                decided.push(logged, folded.effects, Some(head));
-            }
+        for (logged, effects) in again.iter().zip(replayed) {
+            decided.push(logged, effects, None);
+        }
+        for logged in new {
+            let folded = self.fold(conversation, logged).await?;
+            conversation = folded.conversation;
+            let head = conversation.head.clone();
+            decided.push(logged, folded.effects, Some(head));
         }
         self.write(conversation.id, &decided).await?;
         self.cache.put(partition, conversation);
@@ -121,13 +120,20 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes what a folded record wrote beside its mutation: a store may have acknowledged it and
-    /// lost it. At once, for the records behind it may need it.
-    async fn write_again(&self, id: ConversationId, effects: &Effects) -> Result<(), Error> {
-        self.conversations
-            .write_once(&once::rows(id, effects))
-            .await?;
-        self.conversations.delete_obsolete(id, effects).await
+    /// Writes what folded records wrote beside their mutations: a store may have acknowledged it and
+    /// lost it.
+    async fn write_again(
+        &self,
+        id: ConversationId,
+        all: impl Iterator<Item = &Effects> + Clone,
+    ) -> Result<(), Error> {
+        let rows = all.clone().flat_map(|effects| once::rows(id, effects));
+        let rows: Vec<_> = rows.collect();
+        self.conversations.write_once(&rows).await?;
+        for effects in all {
+            self.conversations.delete_obsolete(id, effects).await?;
+        }
+        Ok(())
     }
 
     /// Loads a conversation whose head this worker did not get acknowledged, and redoes the head's
@@ -174,34 +180,46 @@ impl Folder {
         Ok(fold(conversation, logged)?)
     }
 
-    /// The effects of a record that was folded before.
+    /// The effects of records that were folded before, written again.
     async fn replay(
         &self,
         conversation: &Conversation,
-        logged: &Logged,
-        recent: Option<&Recent>,
-    ) -> Result<Effects, Failure> {
-        let fits = recent.map_or_else(
-            || Recent::may_be_gone(logged.appended_at, self.clock.now()),
-            |recent| recent.is_of(logged),
-        );
-        if !fits {
-            return Err(Failure::OtherRecord(logged.place.offset));
-        }
-        let Some(recent) = recent else {
-            // Its row is gone with its day. Marks at the head make every device look for itself.
-            return Ok(Effects::remind(&conversation.members, &conversation.head));
-        };
-        let record = Record::decode(&logged.conversation, &logged.bytes).ok();
-        let group = match record.and_then(|record| needs_group(&record, recent)) {
-            Some((incarnation, epoch)) => {
-                let id = conversation.id;
-                Some(self.conversations.group(id, incarnation, epoch).await?)
+        again: &[Logged],
+        view: &View,
+    ) -> Result<Vec<Effects>, Failure> {
+        let id = conversation.id;
+        let mut all = Vec::new();
+        let mut written = 0;
+        for logged in again {
+            let place = logged.place;
+            let recent = view.recents.get(&(place.partition, place.offset));
+            let fits = recent.map_or_else(
+                || Recent::may_be_gone(logged.appended_at, self.clock.now()),
+                |recent| recent.is_of(logged),
+            );
+            if !fits {
+                return Err(Failure::OtherRecord(place.offset));
             }
-            None => None,
-        };
-        let effects = replay(&conversation.members, logged, recent, group.as_ref());
-        Ok(effects.map_err(Error::from)?)
+            let Some(recent) = recent else {
+                // Its row is gone with its day. Marks at the head make every device look for itself.
+                all.push(Effects::remind(&conversation.members, &conversation.head));
+                continue;
+            };
+            let record = Record::decode(&logged.conversation, &logged.bytes).ok();
+            let group = match record.and_then(|record| needs_group(&record, recent)) {
+                Some((incarnation, epoch)) => {
+                    // It may be made of what the records before this one wrote.
+                    self.write_again(id, all.iter().skip(written)).await?;
+                    written = all.len();
+                    Some(self.conversations.group(id, incarnation, epoch).await?)
+                }
+                None => None,
+            };
+            let effects = replay(&conversation.members, logged, recent, group.as_ref());
+            all.push(effects.map_err(Error::from)?);
+        }
+        self.write_again(id, all.iter().skip(written)).await?;
+        Ok(all)
     }
 
     fn check_clock(&self, run: &[Logged]) -> Result<(), Failure> {

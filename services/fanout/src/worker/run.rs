@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::{
-    sync::Mutex,
-    time::{Instant, sleep, timeout, timeout_at},
-};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio::time::{Instant, MissedTickBehavior, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use xchat_ports::event_log::Change;
 
@@ -25,6 +23,8 @@ const LONGEST_READ: Duration = Duration::from_secs(1);
 /// Others wait for revoked partitions, and for a worker that ends. A store that syncs later, or does
 /// not answer, is not waited for: the next owner does again what was not committed.
 const FINISHING: Duration = Duration::from_secs(1);
+/// Of a store that syncs by the clock one is begun every interval.
+const COMMITS_AT_ONCE: usize = 16;
 const AFTER_ERROR: Duration = Duration::from_millis(500);
 
 /// A worker with what it owns.
@@ -42,7 +42,6 @@ pub async fn run(work: Work, pace: Pace, stop: CancellationToken) {
         committer,
         mut ownership,
     } = work;
-    let committer = Mutex::new(committer);
     let folded = CancellationToken::new();
     let folding = async {
         while !stop.is_cancelled() {
@@ -55,27 +54,28 @@ pub async fn run(work: Work, pace: Pace, stop: CancellationToken) {
         log_failure(step.flush().await);
         folded.cancel();
     };
-    let committing = async {
-        while !folded.is_cancelled() {
-            let next = Instant::now() + pace.commit;
-            let _ = timeout_at(next, folded.cancelled()).await;
-            tokio::select! {
-                saved = commit(&committer) => log_failure(saved),
-                () = finishing(&folded) => {}
-            }
+    tokio::join!(folding, committing(&committer, pace.commit, &folded));
+}
+
+/// Begins a commit at each interval, and a last one when all is folded.
+async fn committing(committer: &Committer, interval: Duration, folded: &CancellationToken) {
+    let mut commits = FuturesUnordered::new();
+    let mut due = tokio::time::interval_at(Instant::now() + interval, interval);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !folded.is_cancelled() {
+        tokio::select! {
+            Some(done) = commits.next() => log_failure(done),
+            _ = due.tick(), if commits.len() < COMMITS_AT_ONCE => commits.push(committer.commit()),
+            () = folded.cancelled() => {}
+        }
+    }
+    commits.push(committer.commit());
+    let last = async {
+        while let Some(done) = commits.next().await {
+            log_failure(done);
         }
     };
-    tokio::join!(folding, committing);
-}
-
-async fn commit(committer: &Mutex<Committer>) -> Result<(), Error> {
-    committer.lock().await.commit().await
-}
-
-/// What an ended fold's last commit may take.
-async fn finishing(folded: &CancellationToken) {
-    folded.cancelled().await;
-    sleep(FINISHING).await;
+    let _ = timeout(FINISHING, last).await;
 }
 
 fn log_failure(result: Result<(), Error>) {
@@ -88,7 +88,7 @@ fn log_failure(result: Result<(), Error>) {
 async fn turn(
     step: &mut Step,
     ownership: &mut Ownership,
-    committer: &Mutex<Committer>,
+    committer: &Committer,
     pace: Pace,
 ) -> Result<(), Error> {
     if step.flush_due_in(pace.flush) == Some(Duration::ZERO) {
@@ -109,12 +109,7 @@ async fn turn(
     Ok(())
 }
 
-async fn adopt(
-    change: Change,
-    step: &mut Step,
-    ownership: &mut Ownership,
-    committer: &Mutex<Committer>,
-) {
+async fn adopt(change: Change, step: &mut Step, ownership: &mut Ownership, committer: &Committer) {
     match change {
         Change::Assigned(ids) => {
             tracing::info!(partitions = ids.len(), "partitions assigned");
@@ -124,7 +119,7 @@ async fn adopt(
             step.stop_reading(&ids);
             let finish = async {
                 step.flush().await?;
-                commit(committer).await
+                committer.commit().await
             };
             if let Ok(finished) = timeout(FINISHING, finish).await {
                 log_failure(finished);

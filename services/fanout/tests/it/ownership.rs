@@ -6,12 +6,15 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use xchat_adapter_memory::Faults;
-use xchat_fanout::worker::run::{Pace, run};
+use xchat_fanout::worker::{
+    Step,
+    run::{Pace, run},
+};
 use xchat_ports::{EventLog as _, event_log::Change};
 use xchat_types::{Offset, PartitionId};
 
 use crate::{
-    rig::{PARTITIONS, Rig, assert_same, reference, two_conversations},
+    rig::{PARTITIONS, Rig, Worker, assert_same, reference, two_conversations},
     script::short,
     stepping::Stepping,
 };
@@ -201,4 +204,104 @@ async fn offsets_of_partitions_that_leave_while_the_store_syncs_are_not_told() {
     commit.await.unwrap();
     assert_eq!(rig.log.committed(left).await.unwrap(), None);
     assert!(rig.log.committed(kept).await.unwrap().is_some());
+}
+
+/// One read, folded and flushed.
+async fn fold(step: &mut Step) {
+    step.open().await;
+    let entries = step.read(Duration::ZERO).await.unwrap();
+    step.fold(entries).await;
+    step.flush().await.unwrap();
+}
+
+/// What is told is never less than before, and what is not synced is told by nobody.
+#[tokio::test]
+async fn commits_that_overlap_tell_only_what_was_synced_and_never_go_back() {
+    let records = two_conversations(&short());
+    let (early, late) = records.split_at(records.len() / 2);
+    let rig = Rig::new(early);
+    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
+    let Worker {
+        mut step,
+        committer,
+        ..
+    } = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    fold(&mut step).await;
+    let mut first = Box::pin(committer.commit());
+    assert!((&mut first).now_or_never().is_none(), "it does not sync");
+    rig.append(late);
+    fold(&mut step).await;
+    let mut second = Box::pin(committer.commit());
+    assert!((&mut second).now_or_never().is_none(), "it does not sync");
+    committer.commit().await.unwrap();
+    assert!(told(&rig).await.iter().all(|(told, _)| told.is_none()));
+    second.await.unwrap();
+    assert!(
+        told(&rig)
+            .await
+            .iter()
+            .all(|(told, end)| *told == Some(*end))
+    );
+    first.await.unwrap();
+    assert!(
+        told(&rig)
+            .await
+            .iter()
+            .all(|(told, end)| *told == Some(*end))
+    );
+}
+
+#[tokio::test]
+async fn a_commit_that_came_to_nothing_is_begun_again() {
+    let rig = Rig::new(&two_conversations(&short()));
+    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
+    let Worker {
+        mut step,
+        committer,
+        ..
+    } = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    fold(&mut step).await;
+    assert!(
+        committer.commit().now_or_never().is_none(),
+        "it does not sync"
+    );
+    committer.commit().await.unwrap();
+    assert!(
+        told(&rig)
+            .await
+            .iter()
+            .all(|(told, end)| *told == Some(*end))
+    );
+}
+
+/// Whoever follows a worker that was killed folds so much again.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_syncs_slowly_holds_back_one_sync_and_not_two() {
+    const SYNC: Duration = Duration::from_secs(10);
+    let records = two_conversations(&short());
+    let rig = Rig::new(&[]);
+    let store = Stepping::syncing(Arc::new(rig.store.clone()), SYNC);
+    let stop = CancellationToken::new();
+    let mut running = JoinSet::new();
+    running.spawn(run(rig.work_on("one", Arc::new(store)), PACE, stop.clone()));
+    let mut written = Vec::new();
+    for record in &records {
+        rig.append(std::slice::from_ref(record));
+        let mut ends = 0;
+        for (_, end) in told(&rig).await {
+            ends += end.0;
+        }
+        written.push(ends);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let told: u64 = told(&rig)
+        .await
+        .iter()
+        .map(|(told, _)| told.map_or(0, |told| told.0))
+        .sum();
+    let patience = (SYNC + PACE.commit + PACE.flush).as_secs() + 1;
+    let due = written[written.len() - usize::try_from(patience).unwrap()];
+    assert!(told >= due, "{told} of {due} are told after {patience} s");
+    stop.cancel();
+    running.join_next().await.unwrap().unwrap();
 }

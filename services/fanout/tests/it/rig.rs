@@ -74,11 +74,15 @@ impl Rig {
 
     /// A worker that runs by itself and owns what the log gives it.
     pub(crate) fn work(&self, member: &str) -> run::Work {
+        self.work_on(member, Arc::new(self.store.clone()))
+    }
+
+    pub(crate) fn work_on(&self, member: &str, store: Arc<dyn MessageStore>) -> run::Work {
         let Worker {
             committer,
             mut step,
             ..
-        } = self.worker();
+        } = self.worker_on(Arc::new(self.log.clone()), store);
         let ids: Vec<_> = (0..PARTITIONS).map(PartitionId).collect();
         step.forget(&ids);
         let ownership = Ownership::new(Arc::new(self.log.clone()), member.to_owned());

@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -28,6 +29,7 @@ pub(crate) struct Stepping {
     /// Calls that will still be let through.
     budget: Arc<AtomicU32>,
     hook: Option<Hook>,
+    syncing: Duration,
 }
 
 impl std::fmt::Debug for Stepping {
@@ -43,6 +45,15 @@ impl Stepping {
             inner,
             budget: Arc::new(AtomicU32::new(budget)),
             hook: None,
+            syncing: Duration::ZERO,
+        }
+    }
+
+    /// A store that syncs by the clock.
+    pub(crate) fn syncing(inner: Arc<dyn MessageStore>, syncing: Duration) -> Self {
+        Self {
+            syncing,
+            ..Self::new(inner, u32::MAX)
         }
     }
 
@@ -58,6 +69,9 @@ impl Stepping {
 
     async fn pass(&self, method: &'static str) {
         YieldOnce(false).await;
+        if method == "sync" {
+            tokio::time::sleep(self.syncing).await;
+        }
         let left = self
             .budget
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
