@@ -81,6 +81,12 @@ certify() {
     "$here/ca.sh" "$fleet/certificates" presence identity fanout gateway
 }
 
+# once COMMAND…: of the program, before its processes start
+once() {
+    XCHAT_CONFIG="$fleet/fleet.toml" XCHAT__MTLS__CERT_FILE="$fleet/certificates/identity.pem" \
+        XCHAT__MTLS__KEY_FILE="$fleet/certificates/identity.key" "$program" "$@"
+}
+
 # start NAME ROLE PORT PUBLIC
 start() {
     local name=$1 role=$2 port=$3 public=$4
@@ -109,8 +115,8 @@ up() {
     mv "$program.new" "$program"
     write_settings
     if [ ! -f "$fleet/certificates/gateway.pem" ]; then certify; fi
-    XCHAT_CONFIG="$fleet/fleet.toml" XCHAT__MTLS__CERT_FILE="$fleet/certificates/identity.pem" \
-        XCHAT__MTLS__KEY_FILE="$fleet/certificates/identity.key" "$program" schema migrate
+    once schema migrate
+    once key create
     for one in "${processes[@]}"; do
         read -r name _ <<<"$one"
         if pid_of "$name" >/dev/null; then continue; fi

@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 stack="${XDG_CACHE_HOME:-$HOME/.cache}/xchat/stack"
 state="$stack/state"
-data="$stack/data"
+data="$stack/${XCHAT_STACK_DATA:-data}"
 all=(kafka cassandra redis redis-cluster)
 source "$here/versions.env"
 source "$here/process.sh"

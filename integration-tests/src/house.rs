@@ -110,7 +110,8 @@ impl House {
             asked: AtomicUsize::new(0),
         };
         if shape == Shape::Fleet {
-            house.migrate("presence");
+            house.once("presence", &["schema", "migrate"]);
+            house.once("presence", &["key", "create"]);
         }
         house.start_again();
         house
@@ -210,10 +211,10 @@ impl House {
         command
     }
 
-    /// Makes the tables that the stores of a process need, where those are engines.
-    pub fn migrate(&self, name: &str) {
+    /// A command of the program that comes before processes start, with the settings of one.
+    pub fn once(&self, name: &str, command: &[&str]) {
         let process = &self.processes[self.index(name)];
-        let status = self.command(process).args(["schema", "migrate"]).status();
+        let status = self.command(process).args(command).status();
         assert!(status.expect("the program").success(), "{}", self.logs());
     }
 

@@ -24,6 +24,14 @@ pub struct Config {
     pub redis: Redis,
 }
 
+impl Config {
+    /// Both stores are embedded: all data is in the data directory.
+    pub fn keeps_data_here(&self) -> bool {
+        let kinds = [self.message_store.kind, self.directory_store.kind];
+        kinds == [StoreKind::Embedded; 2]
+    }
+}
+
 /// What keeps the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -12,4 +12,4 @@ mod open;
 
 pub use config::Config;
 pub use error::{Error, Trouble};
-pub use open::{Backends, Envelopes};
+pub use open::{Backends, Envelopes, is_used};

@@ -81,6 +81,17 @@ fn lacking(name: &str) -> Error {
     }
 }
 
+/// Folders of the embedded stores.
+const MESSAGES: &str = "messages";
+const LOG: &str = "log";
+const DIRECTORY: &str = "directory";
+
+/// Whether embedded stores have been opened in this data directory before.
+pub fn is_used(data_dir: &Path) -> bool {
+    let mut folders = [MESSAGES, LOG, DIRECTORY].into_iter();
+    folders.any(|folder| data_dir.join(folder).exists())
+}
+
 impl Backends {
     pub fn new(config: &Config, data_dir: &Path, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
         Self {
@@ -113,11 +124,11 @@ impl Backends {
 
     fn embedded_envelopes(&mut self) -> Result<Envelopes, Error> {
         let clock = Arc::clone(&self.clock);
-        let store = EmbeddedMessageStore::open(&self.data_dir.join("messages"), clock)?;
+        let store = EmbeddedMessageStore::open(&self.data_dir.join(MESSAGES), clock)?;
         self.opened.push(Opened::Messages(store.clone()));
         let store = Arc::new(store);
         let log = Arc::new(EmbeddedEventLog::open(
-            &self.data_dir.join("log"),
+            &self.data_dir.join(LOG),
             self.log_options(),
             Arc::clone(&self.clock),
             &*self.rng,
@@ -161,7 +172,7 @@ impl Backends {
         let clock = Arc::clone(&self.clock);
         let store: Arc<dyn DirectoryStore> = match self.config.directory_store.kind {
             StoreKind::Embedded => {
-                let folder = self.data_dir.join("directory");
+                let folder = self.data_dir.join(DIRECTORY);
                 let store = EmbeddedDirectoryStore::open(&folder, clock)?;
                 self.opened.push(Opened::Directory(store.clone()));
                 Arc::new(store)
@@ -213,11 +224,7 @@ impl Backends {
     /// # Errors
     /// When the engine can't be reached, or holds another schema under a known name.
     pub async fn migrate(&self) -> Result<Option<Vec<&'static str>>, Error> {
-        let kinds = [
-            self.config.message_store.kind,
-            self.config.directory_store.kind,
-        ];
-        if !kinds.contains(&StoreKind::Scylla) {
+        if self.config.keeps_data_here() {
             return Ok(None);
         }
         self.migrate_scylla().await.map(Some)

@@ -12,7 +12,7 @@ use clap::Args;
 
 use crate::{
     bare::{self, Bare, BareSeat},
-    house::{self, House},
+    house::House,
     load::Seats,
     process,
     report::say,
@@ -107,8 +107,7 @@ impl Engines {
 
     /// A server on them, its tables made.
     pub(crate) fn house(&self, program: &Path, parent: Option<&Path>) -> Result<House> {
-        house::migrate(program, &self.settings())?;
-        House::with(program, parent, self.settings())
+        House::on_engines(program, parent, self.settings())
     }
 
     /// The bare program of Kafka.

@@ -45,10 +45,29 @@ impl House {
         parent: Option<&Path>,
         settings: Vec<(&'static str, String)>,
     ) -> Result<Self> {
-        let folder = match parent {
-            Some(parent) => tempfile::tempdir_in(parent)?,
-            None => tempfile::tempdir()?,
-        };
+        Self::within(program, folder(parent)?, settings)
+    }
+
+    /// The same on engines, its tables and keys made.
+    pub(crate) fn on_engines(
+        program: &Path,
+        parent: Option<&Path>,
+        settings: Vec<(&'static str, String)>,
+    ) -> Result<Self> {
+        let folder = folder(parent)?;
+        for arguments in [["schema", "migrate"], ["key", "create"]] {
+            let mut command = command(program, folder.path(), &settings);
+            let done = command.args(arguments).stdout(Stdio::null()).status()?;
+            anyhow::ensure!(done.success(), "{arguments:?} ended with {done}");
+        }
+        Self::within(program, folder, settings)
+    }
+
+    fn within(
+        program: &Path,
+        folder: TempDir,
+        settings: Vec<(&'static str, String)>,
+    ) -> Result<Self> {
         let (process, address) = spawn(program, folder.path(), &settings)?;
         Ok(Self {
             program: program.to_owned(),
@@ -82,15 +101,11 @@ impl House {
     }
 }
 
-/// Makes the tables that the settings name.
-pub(crate) fn migrate(program: &Path, settings: &[(&str, String)]) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let migrated = command(program, folder.path(), settings)
-        .args(["schema", "migrate"])
-        .stdout(Stdio::null())
-        .status()?;
-    anyhow::ensure!(migrated.success(), "the schema was not migrated");
-    Ok(())
+fn folder(parent: Option<&Path>) -> Result<TempDir> {
+    Ok(match parent {
+        Some(parent) => tempfile::tempdir_in(parent)?,
+        None => tempfile::tempdir()?,
+    })
 }
 
 fn command(program: &Path, folder: &Path, settings: &[(&str, String)]) -> Command {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod invite;
+mod key;
 mod metrics;
 mod schema;
 mod serve;
@@ -71,6 +72,11 @@ enum Command {
         #[command(subcommand)]
         command: SchemaCommand,
     },
+    /// Looks after the installation's keys.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Makes invites, for servers where not everyone may sign up.
     Invite {
         #[command(subcommand)]
@@ -94,6 +100,12 @@ enum ConfigCommand {
 enum SchemaCommand {
     /// Makes keyspace and tables, or what is missing of them. Two at once are safe.
     Migrate,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Makes the keys of a new installation on engines; a household makes them at its first start.
+    Create,
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,6 +162,9 @@ fn run(line: Line) -> Result<(), StartError> {
         Some(Command::Schema {
             command: SchemaCommand::Migrate,
         }) => schema::migrate(layers),
+        Some(Command::Key {
+            command: KeyCommand::Create,
+        }) => key::create(layers),
         Some(Command::Invite { command }) => match command {
             InviteCommand::Create { uses, days } => invite::create(uses, days, layers),
         },

@@ -1,11 +1,12 @@
 //! From settings to a plan: the linear recipe of a process.
 
 mod data_dir;
+mod keys;
 mod roles;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use xchat_auth::{InstallationKeys, key_file};
+use xchat_auth::InstallationKeys;
 use xchat_backends::Backends;
 use xchat_ports::{Clock, Rng};
 use xchat_runtime::{
@@ -18,6 +19,7 @@ use xchat_runtime::{
 };
 
 pub(crate) use data_dir::data_dir;
+pub(crate) use keys::KeyPlace;
 
 use crate::{
     Config, Exit, Role, StartError,
@@ -37,7 +39,7 @@ struct Context<'a> {
     backends: Backends,
     channels: Channels,
     mtls: Option<Mtls>,
-    keys_file: PathBuf,
+    key_place: KeyPlace,
     addresses: Addresses,
     open_files: Option<u64>,
     clock: Arc<dyn Clock>,
@@ -70,7 +72,7 @@ pub(crate) async fn prepare(
         ),
         channels,
         mtls,
-        keys_file: data_dir.join(key_file::FILE_NAME),
+        key_place: KeyPlace::of(&config.backends, &data_dir),
         addresses,
         open_files: raise_open_files(),
         clock,
@@ -99,10 +101,9 @@ pub(crate) async fn prepare(
 }
 
 impl Context<'_> {
-    /// The installation's keys, made at the first start.
+    /// The installation's keys. Asked for before the role's store is opened.
     fn keys(&self) -> Result<Arc<InstallationKeys>, StartError> {
-        let keys = InstallationKeys::load_or_create(&self.keys_file, &*self.rng)?;
-        Ok(Arc::new(keys))
+        Ok(Arc::new(self.key_place.keys(&*self.rng)?))
     }
 }
 

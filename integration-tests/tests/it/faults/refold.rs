@@ -32,7 +32,7 @@ pub(super) async fn check(house: &mut House, all: &[ConversationId], devices: &[
     let again = format!("{keyspace}b");
     house.change("fanout-1", "backends__scylla__keyspace", &again);
     house.change("fanout-1", "backends__kafka__group", &again);
-    house.migrate("fanout-1");
+    house.once("fanout-1", &["schema", "migrate"]);
     house.start_one("fanout-1");
 
     let first = open(house, &keyspace).await;

@@ -31,9 +31,10 @@ impl Context<'_> {
     }
 
     async fn identity(&mut self) -> Result<ServiceParts, StartError> {
+        let keys = self.keys()?;
         let deps = xchat_identity::Deps {
             directory: self.backends.directory().await?,
-            keys: self.keys()?,
+            keys,
             clock: Arc::clone(&self.clock),
             rng: Arc::clone(&self.rng),
         };
@@ -42,6 +43,7 @@ impl Context<'_> {
     }
 
     async fn fanout(&mut self) -> Result<ServiceParts, StartError> {
+        let partition_key = self.keys()?.partition_key();
         let envelopes = self.backends.envelopes().await?;
         let mut gateways = Dialer::new(Remote {
             role: Role::Gateway.name(),
@@ -55,7 +57,7 @@ impl Context<'_> {
             store: envelopes.store,
             routing: self.backends.routing_of(self.channels.presence.clone())?,
             gateways,
-            partition_key: self.keys()?.partition_key(),
+            partition_key,
             clock: Arc::clone(&self.clock),
             tasks: self.tasks.clone(),
         };

@@ -260,6 +260,22 @@ fn a_key_file_that_is_damaged() {
 }
 
 #[test]
+fn a_key_file_that_is_gone_while_the_stores_are_there() {
+    spoil_key("key_missing", |file| fs::remove_file(file).unwrap());
+}
+
+/// Not by the command that makes one, either.
+#[test]
+fn keys_are_not_made_beside_stores_that_had_others() {
+    let case = Case::new("key_create_beside_stores");
+    drop(Ready::start(case.dir.path(), &[]));
+    fs::remove_file(case.path("installation.key")).unwrap();
+    let mut command = case.server(&["key", "create"]);
+    command.arg("--data-dir").arg(case.dir.path());
+    case.check(command);
+}
+
+#[test]
 fn an_invite_before_the_first_start() {
     let case = Case::new("invite_without_keys");
     case.check(case.server(&["invite", "create"]));
