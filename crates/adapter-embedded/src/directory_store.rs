@@ -4,7 +4,6 @@
 //! outside of it, which is shared by all that wait. Reads may see what is not synced yet: whoever
 //! wrote that has no answer yet.
 
-mod group_sync;
 mod packages;
 mod rows;
 
@@ -22,11 +21,11 @@ use xchat_ports::{
 };
 use xchat_types::{AccountId, ClaimId, DeviceId, Millis};
 
-use self::group_sync::GroupSync;
 use crate::{
     OpenError,
     engine::{Engine, Fault, Opened, Tables, blocking},
     expiry,
+    group_sync::GroupSync,
 };
 
 /// Revocations are read for some minutes; a day covers every verifier's gap.

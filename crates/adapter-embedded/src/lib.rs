@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod event_log;
 mod expiry;
+mod group_sync;
 mod lane;
 mod lock;
 mod message_store;

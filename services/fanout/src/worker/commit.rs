@@ -26,20 +26,16 @@ pub struct Progress(Mutex<Positions>);
 
 impl Progress {
     pub fn advance(&self, positions: Positions) {
-        self.lock().extend(positions);
+        lock(&self.0).extend(positions);
     }
 
     /// These are another worker's now.
     pub fn forget(&self, ids: &[PartitionId]) {
-        self.lock().retain(|id, _| !ids.contains(id));
+        lock(&self.0).retain(|id, _| !ids.contains(id));
     }
 
     fn all(&self) -> Positions {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Positions> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).clone()
     }
 }
 
@@ -57,13 +53,15 @@ pub struct Committer {
     clock: Arc<dyn Clock>,
     progress: Arc<Progress>,
     begun: Mutex<Begun>,
-    /// Held while the log is told.
+    /// What may be told.
+    synced: Mutex<Positions>,
+    /// Held while the log is told. Whoever holds it tells all that is synced.
     told: tokio::sync::Mutex<Positions>,
 }
 
 #[derive(Debug)]
 struct Begun {
-    /// What the last commit is about, unless one failed since.
+    /// What the last commit is about, unless one came to nothing since.
     positions: Positions,
     all_at: Instant,
 }
@@ -74,8 +72,8 @@ struct Commit<'a> {
     positions: Positions,
     /// Something may not have been synced.
     moved: bool,
-    /// Also what the log was told before.
-    again: bool,
+    /// When all had been told before, if the log is told again what it was told.
+    again: Option<Instant>,
     is_done: bool,
 }
 
@@ -92,49 +90,58 @@ impl Committer {
             clock,
             progress,
             begun: Mutex::new(Begun {
-                positions: BTreeMap::new(),
+                positions: Positions::new(),
                 all_at: Instant::now(),
             }),
+            synced: Mutex::default(),
             told: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Commits what was done when this began. Costs nothing where nothing moved.
+    /// Commits what was done when this began. Costs nothing where nothing moved since the last one
+    /// began: that one tells it.
     pub async fn commit(&self) -> Result<(), Error> {
         let Some(mut commit) = self.begin() else {
             return Ok(());
         };
         if commit.moved {
             self.store.sync().await?;
+            let mut synced = lock(&self.synced);
+            for (id, next) in &commit.positions {
+                let highest = synced.entry(*id).or_insert(*next);
+                *highest = (*next).max(*highest);
+            }
         }
         let mut told = self.told.lock().await;
-        // A store may take its time, and meanwhile some are another worker's.
-        let still = self.progress.all();
-        told.retain(|id, _| still.contains_key(id));
-        let list = commit.list(&still, &told);
+        let list = self.list(&mut told, commit.again.is_some());
         if !list.is_empty() {
             self.log.commit(&list).await?;
+            told.extend(list.iter().copied());
             let before = self.clock.now().saturating_sub(RELEASE_BEHIND_MS);
             self.log.release(&list, before).await?;
-            told.extend(list);
         }
-        commit.is_done = true;
+        commit.is_done = commit.is_told(&told);
         Ok(())
+    }
+
+    /// The same, and it does not rely on one that is under way.
+    pub async fn commit_now(&self) -> Result<(), Error> {
+        lock(&self.begun).positions.clear();
+        self.commit().await
     }
 
     fn begin(&self) -> Option<Commit<'_>> {
         let positions = self.progress.all();
-        let mut begun = self.begun();
-        let again = begun.all_at.elapsed() >= TOLD_AGAIN;
+        let mut begun = lock(&self.begun);
+        begun.positions.retain(|id, _| positions.contains_key(id));
         let moved = positions != begun.positions;
-        begun.positions.clone_from(&positions);
-        if again {
-            begun.all_at = Instant::now();
-        }
-        drop(begun);
-        if !moved && !again {
+        let is_due = begun.all_at.elapsed() >= TOLD_AGAIN;
+        let again = is_due.then(|| std::mem::replace(&mut begun.all_at, Instant::now()));
+        if !moved && again.is_none() {
             return None;
         }
+        begun.positions.clone_from(&positions);
+        drop(begun);
         Some(Commit {
             committer: self,
             positions,
@@ -144,31 +151,44 @@ impl Committer {
         })
     }
 
-    fn begun(&self) -> MutexGuard<'_, Begun> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is synced and was not told, or all of it again. Never below what was told, and nothing
+    /// of a partition that has left, or has come back from another worker, meanwhile.
+    fn list(&self, told: &mut Positions, again: bool) -> Vec<(PartitionId, Offset)> {
+        let still = self.progress.all();
+        let mut synced = lock(&self.synced);
+        synced.retain(|id, next| still.get(id).is_some_and(|now| now >= next));
+        told.retain(|id, _| still.contains_key(id));
+        let positions = synced.iter().map(|(id, next)| (*id, *next));
+        positions
+            .filter(|(id, next)| match told.get(id) {
+                Some(before) => before < next || again && before == next,
+                None => true,
+            })
+            .collect()
     }
 }
 
 impl Commit<'_> {
-    /// What the log is told: never less than before, and what another commit still syncs is left to
-    /// that one.
-    fn list(&self, still: &Positions, told: &Positions) -> Vec<(PartitionId, Offset)> {
-        let positions = self.positions.iter().map(|(id, next)| (*id, *next));
-        let kept = positions.filter(|(id, _)| still.contains_key(id));
-        kept.filter(|(id, next)| match told.get(id) {
-            Some(before) if before == next => self.again,
-            Some(before) => self.moved && before < next,
-            None => self.moved,
-        })
-        .collect()
+    fn is_told(&self, told: &Positions) -> bool {
+        let mut positions = self.positions.iter();
+        positions.all(|(id, next)| told.get(id).is_some_and(|before| before >= next))
     }
 }
 
 /// What came to nothing is begun again.
 impl Drop for Commit<'_> {
     fn drop(&mut self) {
-        if !self.is_done {
-            self.committer.begun().positions.clear();
+        if self.is_done {
+            return;
+        }
+        let mut begun = lock(&self.committer.begun);
+        begun.positions.clear();
+        if let Some(all_at) = self.again {
+            begun.all_at = all_at;
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

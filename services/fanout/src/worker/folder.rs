@@ -48,6 +48,14 @@ struct Decided {
     heads: Vec<Option<Head>>,
 }
 
+/// Effects of records that were folded before, in order.
+#[derive(Debug, Default)]
+struct Replayed {
+    effects: Vec<Effects>,
+    /// So many have been written again.
+    written: usize,
+}
+
 impl Folder {
     pub fn new(
         log: Arc<dyn EventLog>,
@@ -122,17 +130,15 @@ impl Folder {
 
     /// Writes what folded records wrote beside their mutations: a store may have acknowledged it and
     /// lost it.
-    async fn write_again(
-        &self,
-        id: ConversationId,
-        all: impl Iterator<Item = &Effects> + Clone,
-    ) -> Result<(), Error> {
-        let rows = all.clone().flat_map(|effects| once::rows(id, effects));
+    async fn write_again(&self, id: ConversationId, replayed: &mut Replayed) -> Result<(), Error> {
+        let effects = replayed.effects.iter().skip(replayed.written);
+        let rows = effects.clone().flat_map(|effects| once::rows(id, effects));
         let rows: Vec<_> = rows.collect();
         self.conversations.write_once(&rows).await?;
-        for effects in all {
+        for effects in effects {
             self.conversations.delete_obsolete(id, effects).await?;
         }
+        replayed.written = replayed.effects.len();
         Ok(())
     }
 
@@ -180,16 +186,30 @@ impl Folder {
         Ok(fold(conversation, logged)?)
     }
 
-    /// The effects of records that were folded before, written again.
+    /// The effects of records that were folded before, written again; so are those before one that
+    /// can't be replayed.
     async fn replay(
         &self,
         conversation: &Conversation,
         again: &[Logged],
         view: &View,
     ) -> Result<Vec<Effects>, Failure> {
+        let mut replayed = Replayed::default();
+        let ended = self
+            .replay_all(conversation, again, view, &mut replayed)
+            .await;
+        self.write_again(conversation.id, &mut replayed).await?;
+        ended.map(|()| replayed.effects)
+    }
+
+    async fn replay_all(
+        &self,
+        conversation: &Conversation,
+        again: &[Logged],
+        view: &View,
+        replayed: &mut Replayed,
+    ) -> Result<(), Failure> {
         let id = conversation.id;
-        let mut all = Vec::new();
-        let mut written = 0;
         for logged in again {
             let place = logged.place;
             let recent = view.recents.get(&(place.partition, place.offset));
@@ -202,24 +222,23 @@ impl Folder {
             }
             let Some(recent) = recent else {
                 // Its row is gone with its day. Marks at the head make every device look for itself.
-                all.push(Effects::remind(&conversation.members, &conversation.head));
+                let effects = Effects::remind(&conversation.members, &conversation.head);
+                replayed.effects.push(effects);
                 continue;
             };
             let record = Record::decode(&logged.conversation, &logged.bytes).ok();
             let group = match record.and_then(|record| needs_group(&record, recent)) {
                 Some((incarnation, epoch)) => {
                     // It may be made of what the records before this one wrote.
-                    self.write_again(id, all.iter().skip(written)).await?;
-                    written = all.len();
+                    self.write_again(id, replayed).await?;
                     Some(self.conversations.group(id, incarnation, epoch).await?)
                 }
                 None => None,
             };
             let effects = replay(&conversation.members, logged, recent, group.as_ref());
-            all.push(effects.map_err(Error::from)?);
+            replayed.effects.push(effects.map_err(Error::from)?);
         }
-        self.write_again(id, all.iter().skip(written)).await?;
-        Ok(all)
+        Ok(())
     }
 
     fn check_clock(&self, run: &[Logged]) -> Result<(), Failure> {

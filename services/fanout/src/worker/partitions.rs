@@ -13,7 +13,8 @@ use crate::{
 };
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// A store that is back is found well within the 30 s in which all are in sync (I19).
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 /// The partitions that this worker owns.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use tokio::time::{Instant, MissedTickBehavior, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use xchat_ports::event_log::Change;
 
@@ -23,8 +23,8 @@ const LONGEST_READ: Duration = Duration::from_secs(1);
 /// Others wait for revoked partitions, and for a worker that ends. A store that syncs later, or does
 /// not answer, is not waited for: the next owner does again what was not committed.
 const FINISHING: Duration = Duration::from_secs(1);
-/// Of a store that syncs by the clock one is begun every interval.
-const COMMITS_AT_ONCE: usize = 16;
+/// A store that syncs by the clock has many under way, evenly spread over the time it takes.
+const COMMITS_AT_ONCE: u32 = 16;
 const AFTER_ERROR: Duration = Duration::from_millis(500);
 
 /// A worker with what it owns.
@@ -59,19 +59,29 @@ pub async fn run(work: Work, pace: Pace, stop: CancellationToken) {
 
 /// Begins a commit at each interval, and a last one when all is folded.
 async fn committing(committer: &Committer, interval: Duration, folded: &CancellationToken) {
+    let timed = || async {
+        let began = Instant::now();
+        (committer.commit().await, began.elapsed())
+    };
     let mut commits = FuturesUnordered::new();
-    let mut due = tokio::time::interval_at(Instant::now() + interval, interval);
-    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut due, mut took) = (Instant::now() + interval, Duration::ZERO);
     while !folded.is_cancelled() {
+        let has_room = commits.len() < COMMITS_AT_ONCE as usize;
         tokio::select! {
-            Some(done) = commits.next() => log_failure(done),
-            _ = due.tick(), if commits.len() < COMMITS_AT_ONCE => commits.push(committer.commit()),
+            Some((done, time)) = commits.next() => {
+                log_failure(done);
+                took = time;
+            }
+            () = sleep_until(due), if has_room => {
+                commits.push(timed());
+                due = Instant::now() + interval.max(took / COMMITS_AT_ONCE);
+            }
             () = folded.cancelled() => {}
         }
     }
-    commits.push(committer.commit());
+    commits.push(timed());
     let last = async {
-        while let Some(done) = commits.next().await {
+        while let Some((done, _)) = commits.next().await {
             log_failure(done);
         }
     };
@@ -119,7 +129,7 @@ async fn adopt(change: Change, step: &mut Step, ownership: &mut Ownership, commi
             step.stop_reading(&ids);
             let finish = async {
                 step.flush().await?;
-                committer.commit().await
+                committer.commit_now().await
             };
             if let Ok(finished) = timeout(FINISHING, finish).await {
                 log_failure(finished);

@@ -63,6 +63,13 @@ async fn told(rig: &Rig) -> Vec<(Option<Offset>, Offset)> {
     found
 }
 
+async fn is_all_told(rig: &Rig) -> bool {
+    told(rig)
+        .await
+        .iter()
+        .all(|(told, end)| *told == Some(*end))
+}
+
 async fn until_all_told(rig: &Rig) {
     let all = async {
         loop {
@@ -204,6 +211,12 @@ async fn offsets_of_partitions_that_leave_while_the_store_syncs_are_not_told() {
     commit.await.unwrap();
     assert_eq!(rig.log.committed(left).await.unwrap(), None);
     assert!(rig.log.committed(kept).await.unwrap().is_some());
+    // It comes back, and is folded to where it was.
+    worker.step.assign([left]);
+    worker.fold().await.unwrap();
+    worker.step.flush().await.unwrap();
+    worker.committer.commit().await.unwrap();
+    assert!(rig.log.committed(left).await.unwrap().is_some());
 }
 
 /// One read, folded and flushed.
@@ -236,19 +249,10 @@ async fn commits_that_overlap_tell_only_what_was_synced_and_never_go_back() {
     committer.commit().await.unwrap();
     assert!(told(&rig).await.iter().all(|(told, _)| told.is_none()));
     second.await.unwrap();
-    assert!(
-        told(&rig)
-            .await
-            .iter()
-            .all(|(told, end)| *told == Some(*end))
-    );
+    assert!(is_all_told(&rig).await);
+    committer.commit_now().await.unwrap();
     first.await.unwrap();
-    assert!(
-        told(&rig)
-            .await
-            .iter()
-            .all(|(told, end)| *told == Some(*end))
-    );
+    assert!(is_all_told(&rig).await);
 }
 
 #[tokio::test]
@@ -266,12 +270,7 @@ async fn a_commit_that_came_to_nothing_is_begun_again() {
         "it does not sync"
     );
     committer.commit().await.unwrap();
-    assert!(
-        told(&rig)
-            .await
-            .iter()
-            .all(|(told, end)| *told == Some(*end))
-    );
+    assert!(is_all_told(&rig).await);
 }
 
 /// Whoever follows a worker that was killed folds so much again.
@@ -304,4 +303,49 @@ async fn a_store_that_syncs_slowly_holds_back_one_sync_and_not_two() {
     assert!(told >= due, "{told} of {due} are told after {patience} s");
     stop.cancel();
     running.join_next().await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_revoked_is_not_left_to_a_commit_that_is_under_way() {
+    let rig = Rig::new(&two_conversations(&short()));
+    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
+    let Worker {
+        mut step,
+        committer,
+        ..
+    } = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    fold(&mut step).await;
+    let mut first = Box::pin(committer.commit());
+    assert!((&mut first).now_or_never().is_none(), "it does not sync");
+    committer.commit_now().await.unwrap();
+    assert!(is_all_told(&rig).await);
+    first.await.unwrap();
+}
+
+/// The log may lose what it was told.
+#[tokio::test(start_paused = true)]
+async fn a_log_is_told_all_again_also_when_that_came_to_nothing_once() {
+    let records = two_conversations(&short());
+    let (early, late) = records.split_at(records.len() - 1);
+    let rig = Rig::new(early);
+    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
+    let Worker {
+        mut step,
+        committer,
+        ..
+    } = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    fold(&mut step).await;
+    committer.commit().await.unwrap();
+    for partition in [0, 1].map(PartitionId) {
+        rig.log.commit(&[(partition, Offset(0))]).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    rig.append(late);
+    fold(&mut step).await;
+    assert!(
+        committer.commit().now_or_never().is_none(),
+        "it does not sync"
+    );
+    committer.commit().await.unwrap();
+    assert!(is_all_told(&rig).await);
 }

@@ -9,20 +9,20 @@ use xchat_ports::PortResult;
 
 /// Counts writes, and knows up to which one they are synced.
 #[derive(Debug, Default)]
-pub(super) struct GroupSync {
+pub(crate) struct GroupSync {
     written: AtomicU64,
     synced: Mutex<u64>,
 }
 
 impl GroupSync {
     /// Notes a write that the engine has taken.
-    pub(super) fn wrote(&self) {
+    pub(crate) fn wrote(&self) {
         self.written.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Returns when everything that was written before the call is synced. The first to wait
     /// syncs for all that have written by then; the others find it done.
-    pub(super) fn wait(&self, sync: impl FnOnce() -> PortResult<()>) -> PortResult<()> {
+    pub(crate) fn wait(&self, sync: impl FnOnce() -> PortResult<()>) -> PortResult<()> {
         let mine = self.written.load(Ordering::Acquire);
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
         if *synced >= mine {
