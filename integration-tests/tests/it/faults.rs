@@ -119,6 +119,8 @@ async fn no_fault_of_a_fleet_loses_doubles_or_reorders_what_was_accepted() {
     let nemesis = Nemesis::of_the_stack();
     let mut house = House::with(SERVER, Shape::Fleet, &[("log__filter", "info")]);
     let load = Load::start(house.gateways(), PLAN).await;
+    // Engines that have just been made are slow at first.
+    assert!(load.caught_up(PATIENCE).await, "the load runs");
     let mut rows = Vec::new();
     for (act, seconds) in FAULTS {
         let row = befall(act, seconds, &mut house, &load, &nemesis).await;
