@@ -49,9 +49,6 @@ if [ ${#started[@]} = ${#engines[@]} ]; then
     "$stack" erase "${engines[@]}" >/dev/null
 fi
 "$stack" up "${nodes[@]}" "${engines[@]}" >/dev/null
-# Three new nodes of Cassandra answer, and are busy with themselves for a while: on two cores a read
-# takes seconds then.
-if [ -n "${XCHAT_STACK_DATA:-}" ] && [ ${#nodes[@]} != 0 ] && [ "${nodes[1]}" = 3 ]; then sleep 40; fi
 status=$("$stack" status) || true
 for engine in "${engines[@]}"; do
     if ! grep -Eq "^$engine(-[0-9]+)? .* answers, " <<<"$status"; then

@@ -7,6 +7,7 @@ mod late;
 mod logged;
 mod nemesis;
 mod refold;
+mod warm;
 
 use std::{
     collections::BTreeMap,
@@ -117,10 +118,9 @@ fn report(accepted: u64, refused: &BTreeMap<&str, usize>, violations: usize) {
 #[ignore = "takes 20 minutes and three nodes of each engine: make test-faults"]
 async fn no_fault_of_a_fleet_loses_doubles_or_reorders_what_was_accepted() {
     let nemesis = Nemesis::of_the_stack();
+    warm::up().await;
     let mut house = House::with(SERVER, Shape::Fleet, &[("log__filter", "info")]);
     let load = Load::start(house.gateways(), PLAN).await;
-    // Engines that have just been made are slow at first.
-    assert!(load.caught_up(PATIENCE).await, "the load runs");
     let mut rows = Vec::new();
     for (act, seconds) in FAULTS {
         let row = befall(act, seconds, &mut house, &load, &nemesis).await;

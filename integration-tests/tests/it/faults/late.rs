@@ -12,7 +12,7 @@ use xchat_integration_tests::{
     load::{Load, Plan, Progress},
 };
 
-use super::PATIENCE;
+use super::{PATIENCE, warm};
 use crate::SERVER;
 
 const PLAN: Plan = Plan {
@@ -47,6 +47,7 @@ fn going_on(load: &Load, then: &[Progress]) -> BTreeSet<Conversation> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs three nodes of each engine: make test-faults"]
 async fn a_worker_that_stands_still_makes_the_guard_refuse_and_loses_nothing() {
+    warm::up().await;
     let limit = format!("{}s", LIMIT.as_secs());
     let session = format!("{}s", SESSION.as_secs());
     let settings = [
