@@ -28,6 +28,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 const SESSION: Duration = Duration::from_mins(1);
 /// Within this what is folded is committed too: `fanout.commit_interval` is a second.
 const COMMITTED: Duration = Duration::from_secs(5);
+const WORKERS: [&str; 2] = ["fanout-1", "fanout-2"];
 const REFUSED: &str = "REASON_LOG_LAG";
 
 fn refusals(load: &Load) -> usize {
@@ -61,6 +62,15 @@ async fn a_worker_that_stands_still_makes_the_guard_refuse_and_loses_nothing() {
     ];
     let house = House::with(SERVER, Shape::Fleet, &settings);
     let load = Load::start(house.gateways(), PLAN).await;
+    let began = Instant::now();
+    // Else the one that is stopped has all partitions, and keeps them.
+    while WORKERS
+        .iter()
+        .any(|name| !house.log_of(name).contains("partitions assigned"))
+    {
+        assert!(began.elapsed() < PATIENCE, "a worker owns nothing");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     // All that was handed in before this is folded: what is not, at the pause, came later.
     let folded = Instant::now();
     assert!(load.caught_up(PATIENCE).await, "the load runs");
