@@ -22,7 +22,7 @@ use std::{
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use xchat_ports::{Clock, PortError, PortResult};
 
-use crate::{OpenError, error::port_error, expiry::ExpiryFilters, group_sync::GroupSync};
+use crate::{OpenError, error::port_error, expiry::ExpiryFilters};
 
 /// Free space below which a failed write is put down to a full disk.
 const LEAST_SPACE: u64 = 16 * 1_024 * 1_024;
@@ -67,7 +67,6 @@ pub(crate) struct Engine<T> {
     opened: RwLock<Option<Opened<T>>>,
     full: AtomicBool,
     broken: AtomicBool,
-    syncs: GroupSync,
     #[cfg(feature = "faults")]
     on_sync: std::sync::Mutex<Option<SyncHook>>,
 }
@@ -95,7 +94,6 @@ impl<T: Tables> Engine<T> {
             opened: RwLock::new(Some(opened)),
             full: AtomicBool::new(false),
             broken: AtomicBool::new(false),
-            syncs: GroupSync::default(),
             #[cfg(feature = "faults")]
             on_sync: std::sync::Mutex::new(None),
         })
@@ -129,13 +127,8 @@ impl<T: Tables> Engine<T> {
         answer
     }
 
-    /// Makes everything that was written survive a power cut. Those that wait share a sync.
+    /// Makes everything that was written survive a power cut.
     pub(crate) fn sync(&self) -> PortResult<()> {
-        self.syncs.wrote();
-        self.syncs.wait(|| self.persist())
-    }
-
-    fn persist(&self) -> PortResult<()> {
         self.write(|opened| {
             let synced = opened.database.persist(PersistMode::SyncData);
             if let Err(fjall::Error::Io(error)) = &synced {

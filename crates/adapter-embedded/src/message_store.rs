@@ -178,7 +178,7 @@ impl MessageStore for EmbeddedMessageStore {
     }
 
     async fn sync(&self) -> PortResult<()> {
-        self.run(|store| store.engine.sync()).await
+        self.run(Store::sync).await
     }
 }
 

@@ -105,7 +105,7 @@ impl Store {
 
     /// A hint says that everything before it is done and synced: so it is synced first.
     pub(super) fn commit(&self, log: LogId, positions: &[(PartitionId, Offset)]) -> PortResult<()> {
-        self.engine.sync()?;
+        self.sync()?;
         self.engine.write(|opened| {
             let mut batch = opened.database.batch();
             for (partition, offset) in positions {

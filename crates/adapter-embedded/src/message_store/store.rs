@@ -5,13 +5,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use xchat_ports::Clock;
+use xchat_ports::{Clock, PortResult};
 use xchat_types::Millis;
 
 use super::{positions::Folded, tables::MessageTables};
 use crate::{
     OpenError,
     engine::{Engine, Opened},
+    group_sync::GroupSync,
 };
 
 /// Locks that writes share by the first byte of their key.
@@ -22,6 +23,7 @@ pub(super) type Database = Opened<MessageTables>;
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) engine: Engine<MessageTables>,
+    syncs: GroupSync,
     clock: Arc<dyn Clock>,
     stripes: [Mutex<()>; STRIPES],
     pub(super) folded: Mutex<Option<Folded>>,
@@ -35,10 +37,17 @@ impl Store {
     pub(super) fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Ok(Self {
             engine: Engine::open(folder, Arc::clone(&clock))?,
+            syncs: GroupSync::default(),
             clock,
             stripes: [const { Mutex::new(()) }; STRIPES],
             folded: Mutex::new(None),
         })
+    }
+
+    /// Makes everything that was written survive a power cut. Commits that wait share a sync.
+    pub(super) fn sync(&self) -> PortResult<()> {
+        self.syncs.wrote();
+        self.syncs.wait(|| self.engine.sync())
     }
 
     pub(super) fn now(&self) -> Millis {
