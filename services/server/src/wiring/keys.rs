@@ -44,20 +44,21 @@ impl KeyPlace {
     }
 
     pub(crate) fn keys(&self, rng: &dyn Rng) -> Result<InstallationKeys, StartError> {
-        let found = match self.kind {
-            Kind::New => InstallationKeys::load_or_create(&self.file, rng),
-            Kind::Used | Kind::Shared => InstallationKeys::load(&self.file),
-        };
-        found.map_err(|error| self.refuse(error))
+        self.load(self.kind == Kind::New, rng)
     }
 
     /// For a new installation whose data is elsewhere, and nothing else.
     pub(crate) fn create(&self, rng: &dyn Rng) -> Result<(), StartError> {
-        let made = match self.kind {
-            Kind::New | Kind::Shared => InstallationKeys::load_or_create(&self.file, rng),
-            Kind::Used => InstallationKeys::load(&self.file),
+        self.load(self.kind != Kind::Used, rng).map(drop)
+    }
+
+    fn load(&self, makes: bool, rng: &dyn Rng) -> Result<InstallationKeys, StartError> {
+        let found = if makes {
+            InstallationKeys::load_or_create(&self.file, rng)
+        } else {
+            InstallationKeys::load(&self.file)
         };
-        made.map(drop).map_err(|error| self.refuse(error))
+        found.map_err(|error| self.refuse(error))
     }
 
     fn refuse(&self, error: KeyFileError) -> StartError {
