@@ -7,14 +7,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use xchat_adapter_memory::Faults;
 use xchat_fanout::worker::{
-    Step,
+    Committer, Step,
     run::{Pace, run},
 };
 use xchat_ports::{EventLog as _, event_log::Change};
 use xchat_types::{Offset, PartitionId};
 
 use crate::{
-    rig::{PARTITIONS, Rig, Worker, assert_same, reference, two_conversations},
+    rig::{PARTITIONS, Rig, assert_same, reference, two_conversations},
     script::short,
     stepping::Stepping,
 };
@@ -200,23 +200,27 @@ async fn a_worker_that_was_put_out_of_the_group_joins_again() {
 #[tokio::test]
 async fn offsets_of_partitions_that_leave_while_the_store_syncs_are_not_told() {
     let rig = Rig::new(&two_conversations(&short()));
-    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
-    let mut worker = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
-    worker.fold().await.unwrap();
-    worker.step.flush().await.unwrap();
-    let mut commit = Box::pin(worker.committer.commit());
+    let (mut step, committer) = syncing(&rig);
+    fold(&mut step).await;
+    let mut commit = Box::pin(committer.commit());
     assert!((&mut commit).now_or_never().is_none(), "it does not sync");
     let [left, kept] = [0, 1].map(PartitionId);
-    worker.step.forget(&[left]);
+    step.forget(&[left]);
     commit.await.unwrap();
     assert_eq!(rig.log.committed(left).await.unwrap(), None);
     assert!(rig.log.committed(kept).await.unwrap().is_some());
     // It comes back, and is folded to where it was.
-    worker.step.assign([left]);
-    worker.fold().await.unwrap();
-    worker.step.flush().await.unwrap();
-    worker.committer.commit().await.unwrap();
+    step.assign([left]);
+    fold(&mut step).await;
+    committer.commit().await.unwrap();
     assert!(rig.log.committed(left).await.unwrap().is_some());
+}
+
+/// A worker in parts, on a store whose sync is not done at the first poll.
+fn syncing(rig: &Rig) -> (Step, Committer) {
+    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
+    let worker = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    (worker.step, worker.committer)
 }
 
 /// One read, folded and flushed.
@@ -233,12 +237,7 @@ async fn commits_that_overlap_tell_only_what_was_synced_and_never_go_back() {
     let records = two_conversations(&short());
     let (early, late) = records.split_at(records.len() / 2);
     let rig = Rig::new(early);
-    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
-    let Worker {
-        mut step,
-        committer,
-        ..
-    } = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    let (mut step, committer) = syncing(&rig);
     fold(&mut step).await;
     let mut first = Box::pin(committer.commit());
     assert!((&mut first).now_or_never().is_none(), "it does not sync");
@@ -250,7 +249,6 @@ async fn commits_that_overlap_tell_only_what_was_synced_and_never_go_back() {
     assert!(told(&rig).await.iter().all(|(told, _)| told.is_none()));
     second.await.unwrap();
     assert!(is_all_told(&rig).await);
-    committer.commit_now().await.unwrap();
     first.await.unwrap();
     assert!(is_all_told(&rig).await);
 }
@@ -258,12 +256,7 @@ async fn commits_that_overlap_tell_only_what_was_synced_and_never_go_back() {
 #[tokio::test]
 async fn a_commit_that_came_to_nothing_is_begun_again() {
     let rig = Rig::new(&two_conversations(&short()));
-    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
-    let Worker {
-        mut step,
-        committer,
-        ..
-    } = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    let (mut step, committer) = syncing(&rig);
     fold(&mut step).await;
     assert!(
         committer.commit().now_or_never().is_none(),
@@ -308,12 +301,7 @@ async fn a_store_that_syncs_slowly_holds_back_one_sync_and_not_two() {
 #[tokio::test]
 async fn what_is_revoked_is_not_left_to_a_commit_that_is_under_way() {
     let rig = Rig::new(&two_conversations(&short()));
-    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
-    let Worker {
-        mut step,
-        committer,
-        ..
-    } = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    let (mut step, committer) = syncing(&rig);
     fold(&mut step).await;
     let mut first = Box::pin(committer.commit());
     assert!((&mut first).now_or_never().is_none(), "it does not sync");
@@ -328,12 +316,7 @@ async fn a_log_is_told_all_again_also_when_that_came_to_nothing_once() {
     let records = two_conversations(&short());
     let (early, late) = records.split_at(records.len() - 1);
     let rig = Rig::new(early);
-    let store = Stepping::new(Arc::new(rig.store.clone()), u32::MAX);
-    let Worker {
-        mut step,
-        committer,
-        ..
-    } = rig.worker_on(Arc::new(rig.log.clone()), Arc::new(store));
+    let (mut step, committer) = syncing(&rig);
     fold(&mut step).await;
     committer.commit().await.unwrap();
     for partition in [0, 1].map(PartitionId) {
