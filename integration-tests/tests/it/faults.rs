@@ -25,7 +25,7 @@ use crate::SERVER;
 const PLAN: Plan = Plan {
     devices: 20,
     conversations: 10,
-    rate: 160.0,
+    rate: 205.0,
     seed: 3,
     sends_expected: true,
 };
