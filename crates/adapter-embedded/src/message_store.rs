@@ -155,17 +155,13 @@ impl MessageStore for EmbeddedMessageStore {
             .await
     }
 
-    async fn delete_mark(&self, mark: Mark) -> PortResult<()> {
-        self.write(move |store| store.delete_mark(mark)).await
-    }
-
-    async fn write_cursor(
+    async fn acknowledge(
         &self,
         device: DeviceId,
         conversation: ConversationId,
         sequence: Sequence,
     ) -> PortResult<()> {
-        self.write(move |store| store.write_cursor(device, conversation, sequence))
+        self.write(move |store| store.acknowledge(device, conversation, sequence))
             .await
     }
 

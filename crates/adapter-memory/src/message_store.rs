@@ -357,19 +357,16 @@ impl MessageStore for MemoryMessageStore {
             .collect())
     }
 
-    async fn delete_mark(&self, mark: Mark) -> PortResult<()> {
-        let key = CellKey::Mark(mark.device, mark.conversation);
-        self.write(&[(key, sequence_cell(mark.sequence, false))])
-    }
-
-    async fn write_cursor(
+    async fn acknowledge(
         &self,
         device: DeviceId,
         conversation: ConversationId,
         sequence: Sequence,
     ) -> PortResult<()> {
-        let key = CellKey::Cursor(device, conversation);
-        self.write(&[(key, sequence_cell(sequence, true))])
+        let cursor = CellKey::Cursor(device, conversation);
+        self.write(&[(cursor, sequence_cell(sequence, true))])?;
+        let mark = CellKey::Mark(device, conversation);
+        self.write(&[(mark, sequence_cell(sequence, false))])
     }
 
     async fn read_cursor(

@@ -10,8 +10,12 @@ use scylla::{
     deserialize::row::DeserializeRow,
     policies::load_balancing::DefaultPolicy,
     response::query_result::QueryResult,
-    serialize::row::SerializeRow,
-    statement::{Consistency, SerialConsistency, prepared::PreparedStatement},
+    serialize::{batch::BatchValues, row::SerializeRow},
+    statement::{
+        Consistency, SerialConsistency,
+        batch::{Batch, BatchType},
+        prepared::PreparedStatement,
+    },
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 use xchat_ports::{PortError, PortResult};
@@ -122,6 +126,22 @@ impl Cluster {
             .execute_unpaged(statement, values)
             .await
             .map_err(port_error)
+    }
+
+    /// Statements on one partition key, as one request. May be run twice.
+    pub(crate) async fn batch<'a>(
+        &self,
+        statements: impl IntoIterator<Item = &'a PreparedStatement>,
+        values: impl BatchValues,
+    ) -> PortResult<()> {
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.set_is_idempotent(true);
+        for statement in statements {
+            batch.append_statement(statement.clone());
+        }
+        let _permit = self.permit().await?;
+        let sent = self.session.batch(&batch, values).await;
+        sent.map(|_| ()).map_err(port_error)
     }
 
     /// The first row, if there is one.

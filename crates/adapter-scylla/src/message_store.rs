@@ -130,17 +130,13 @@ impl MessageStore for ScyllaMessageStore {
         self.marks(device, after, limit).await
     }
 
-    async fn delete_mark(&self, mark: Mark) -> PortResult<()> {
-        self.drop_mark(mark).await
-    }
-
-    async fn write_cursor(
+    async fn acknowledge(
         &self,
         device: DeviceId,
         conversation: ConversationId,
         sequence: Sequence,
     ) -> PortResult<()> {
-        self.put_cursor(device, conversation, sequence).await
+        self.move_cursor(device, conversation, sequence).await
     }
 
     async fn read_cursor(

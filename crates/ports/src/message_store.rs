@@ -175,11 +175,9 @@ pub trait MessageStore: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> PortResult<Vec<Mark>>;
 
-    /// Deletes a mark at an acknowledged sequence: a mark above it stays.
-    async fn delete_mark(&self, mark: Mark) -> PortResult<()>;
-
-    /// Moves a cursor; it never goes back.
-    async fn write_cursor(
+    /// Moves a device's cursor, which never goes back, and deletes its mark at or below the
+    /// sequence: a mark above it stays.
+    async fn acknowledge(
         &self,
         device: DeviceId,
         conversation: ConversationId,

@@ -49,6 +49,14 @@ fn read_mark(opened: &Database, key: &[u8]) -> Result<Option<StoredMark>, Fault>
     row.map(|row| parse(&row, "marks")).transpose()
 }
 
+fn read_cursor(opened: &Database, key: &[u8]) -> Result<Option<Sequence>, Fault> {
+    let row = opened.tables.cursors.get(key)?;
+    let sequence = row.map(|row| keys::tail(&row).ok_or(Fault::Row("cursors")));
+    Ok(sequence
+        .transpose()?
+        .map(|bytes| Sequence(u64::from_be_bytes(bytes))))
+}
+
 impl Store {
     pub(super) fn write_marks(&self, marks: &[Mark]) -> PortResult<()> {
         for mark in marks {
@@ -66,15 +74,24 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn delete_mark(&self, mark: Mark) -> PortResult<()> {
+    pub(super) fn acknowledge(
+        &self,
+        device: DeviceId,
+        conversation: ConversationId,
+        sequence: Sequence,
+    ) -> PortResult<()> {
         let now = self.now();
-        let key = keys::of_device(mark.device, mark.conversation);
-        let _stripe = self.stripe(&mark.device);
+        let key = keys::of_device(device, conversation);
+        let _stripe = self.stripe(&device);
         self.engine.write(|opened| {
+            if read_cursor(opened, &key)? < Some(sequence) {
+                let row = expiry::lasting(&sequence.0.to_be_bytes());
+                opened.tables.cursors.insert(key.clone(), row)?;
+            }
             let held = read_mark(opened, &key)?;
-            if held.is_none_or(|held| held.sequence <= mark.sequence) {
+            if held.is_none_or(|held| held.sequence <= sequence) {
                 let ends = now.saturating_add(GRACE_MS);
-                let row = expiry::encode(Some(ends), now, &value(mark.sequence, DELETED));
+                let row = expiry::encode(Some(ends), now, &value(sequence, DELETED));
                 if let Some(row) = row {
                     opened.tables.marks.insert(key, row)?;
                 }
@@ -120,37 +137,12 @@ impl Store {
         })
     }
 
-    pub(super) fn write_cursor(
-        &self,
-        device: DeviceId,
-        conversation: ConversationId,
-        sequence: Sequence,
-    ) -> PortResult<()> {
-        let _stripe = self.stripe(&device);
-        if self.read_cursor(device, conversation)? >= Some(sequence) {
-            return Ok(());
-        }
-        let row = expiry::lasting(&sequence.0.to_be_bytes());
-        self.engine.write(|opened| {
-            let key = keys::of_device(device, conversation);
-            Ok(opened.tables.cursors.insert(key, row)?)
-        })
-    }
-
     pub(super) fn read_cursor(
         &self,
         device: DeviceId,
         conversation: ConversationId,
     ) -> PortResult<Option<Sequence>> {
-        self.engine.read(|opened| {
-            let row = opened
-                .tables
-                .cursors
-                .get(keys::of_device(device, conversation))?;
-            let sequence = row.map(|row| keys::tail(&row).ok_or(Fault::Row("cursors")));
-            Ok(sequence
-                .transpose()?
-                .map(|bytes| Sequence(u64::from_be_bytes(bytes))))
-        })
+        let key = keys::of_device(device, conversation);
+        self.engine.read(|opened| read_cursor(opened, &key))
     }
 }

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use scylla::{
-    response::query_result::QueryResult,
-    statement::batch::{Batch, BatchType},
-    value::CqlValue,
+    response::query_result::QueryResult, statement::prepared::PreparedStatement, value::CqlValue,
 };
 use xchat_ports::{
     PortError, PortResult,
@@ -13,10 +11,7 @@ use xchat_ports::{
 use xchat_types::{ConversationId, DeviceId, Offset, PartitionId, Stamp};
 
 use super::{ScyllaMessageStore, timestamp};
-use crate::{
-    error::{corrupt, port_error},
-    time_to_live,
-};
+use crate::{error::corrupt, time_to_live};
 
 /// What one batch may hold; the engines warn far below (50 KiB is the aim of the fold) and refuse
 /// above half a commit log segment.
@@ -119,13 +114,14 @@ impl ScyllaMessageStore {
         if !mutation.changes.iter().any(|row| row.key == RowKey::Head) {
             return Err(PortError::Conflict("a mutation changes the head"));
         }
-        let (batch, values) = self.batch_of(mutation)?;
-        let _permit = self.cluster.permit().await?;
-        let sent = self.cluster.session.batch(&batch, values).await;
-        sent.map(|_| ()).map_err(port_error)
+        let (statements, values) = self.batch_of(mutation)?;
+        self.cluster.batch(statements, values).await
     }
 
-    fn batch_of(&self, mutation: &Mutation) -> PortResult<(Batch, Vec<Vec<CqlValue>>)> {
+    fn batch_of(
+        &self,
+        mutation: &Mutation,
+    ) -> PortResult<(Vec<&PreparedStatement>, Vec<Vec<CqlValue>>)> {
         let size = mutation
             .changes
             .iter()
@@ -136,8 +132,7 @@ impl ScyllaMessageStore {
         let stamp = CqlValue::BigInt(timestamp(mutation.stamp.0)?);
         let conversation = CqlValue::Blob(mutation.conversation.as_bytes().to_vec());
         let now = self.clock.now();
-        let mut batch = Batch::new(BatchType::Unlogged);
-        batch.set_is_idempotent(true);
+        let mut statements = Vec::with_capacity(mutation.changes.len());
         let mut all = Vec::with_capacity(mutation.changes.len());
         for change in &mutation.changes {
             let (kind, key) = clustering(change.key);
@@ -150,7 +145,7 @@ impl ScyllaMessageStore {
             let Some(value) = &change.value else {
                 values.push(stamp.clone());
                 values.extend(place);
-                batch.append_statement(self.statements.drop_row.clone());
+                statements.push(&self.statements.drop_row);
                 all.push(values);
                 continue;
             };
@@ -162,12 +157,12 @@ impl ScyllaMessageStore {
                     continue;
                 };
                 values.push(CqlValue::Int(seconds));
-                batch.append_statement(self.statements.put_row_with_end.clone());
+                statements.push(&self.statements.put_row_with_end);
             } else {
-                batch.append_statement(self.statements.put_row.clone());
+                statements.push(&self.statements.put_row);
             }
             all.push(values);
         }
-        Ok((batch, all))
+        Ok((statements, all))
     }
 }

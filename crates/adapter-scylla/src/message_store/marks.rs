@@ -64,17 +64,8 @@ impl ScyllaMessageStore {
             .collect()
     }
 
-    pub(super) async fn drop_mark(&self, mark: Mark) -> PortResult<()> {
-        let (device, conversation) = (mark.device.as_bytes(), mark.conversation.as_bytes());
-        let at = timestamp(mark.sequence.0)?;
-        let values = (at, device.as_slice(), conversation.as_slice());
-        self.cluster
-            .execute(&self.statements.drop_mark, values)
-            .await?;
-        Ok(())
-    }
-
-    pub(super) async fn put_cursor(
+    /// Both rows have the device as partition key, so that they are one request to its replicas.
+    pub(super) async fn move_cursor(
         &self,
         device: DeviceId,
         conversation: ConversationId,
@@ -82,11 +73,10 @@ impl ScyllaMessageStore {
     ) -> PortResult<()> {
         let at = timestamp(sequence.0)?;
         let (device, conversation) = (device.as_bytes(), conversation.as_bytes());
-        let values = (device.as_slice(), conversation.as_slice(), at, at);
-        self.cluster
-            .execute(&self.statements.put_cursor, values)
-            .await?;
-        Ok(())
+        let (device, conversation) = (device.as_slice(), conversation.as_slice());
+        let statements = [&self.statements.put_cursor, &self.statements.drop_mark];
+        let values = ((device, conversation, at, at), (at, device, conversation));
+        self.cluster.batch(statements, values).await
     }
 
     pub(super) async fn cursor(

@@ -27,14 +27,75 @@ const NOTED: usize = 100_000;
 /// `sequence, header, payload`.
 type EnvelopeRow = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
 type PayloadRow = (i64, Vec<u8>);
+/// `conversation, bucket, sequence, header or payload, write timestamp, time to live`.
+type PutValues<'a> = (&'a [u8], i64, i64, &'a [u8], i64, i32);
+
+/// A payload of the month's class and the header that follows it stand in one row.
+fn are_one_row(payload: &OnceRow, header: &OnceRow) -> bool {
+    let OnceRow::Payload {
+        conversation,
+        sequence,
+        class: PayloadClass::Month,
+        ..
+    } = payload
+    else {
+        return false;
+    };
+    let place = (*conversation, *sequence);
+    matches!(header, OnceRow::Envelope { conversation, sequence, .. }
+        if (*conversation, *sequence) == place)
+}
 
 impl ScyllaMessageStore {
     pub(super) async fn write_rows(&self, rows: &[OnceRow]) -> PortResult<()> {
-        let writes: Vec<_> = rows.iter().map(|row| self.write_row(row)).collect();
+        let writes: Vec<_> = rows
+            .chunk_by(are_one_row)
+            .map(|rows| self.write_together(rows))
+            .collect();
         stream::iter(writes)
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await
+    }
+
+    /// What [`are_one_row`] is one request.
+    async fn write_together(&self, rows: &[OnceRow]) -> PortResult<()> {
+        let [
+            OnceRow::Payload {
+                value: payload,
+                expires_at: payload_ends,
+                ..
+            },
+            OnceRow::Envelope {
+                conversation,
+                sequence,
+                value,
+                expires_at,
+            },
+        ] = rows
+        else {
+            for row in rows {
+                self.write_row(row).await?;
+            }
+            return Ok(());
+        };
+        let place = (conversation, *sequence);
+        let put = async {
+            let payload = self.put_values(place, (payload, *payload_ends), MONTH_MS);
+            let header = self.put_values(place, (value, *expires_at), MONTH_MS);
+            let put = (&self.statements.put_payload, payload);
+            let parts = [put, (&self.statements.put_header, header)];
+            let parts = parts
+                .into_iter()
+                .filter_map(|(statement, values)| Some((statement, values?)));
+            let (statements, values): (Vec<_>, Vec<_>) = parts.unzip();
+            if statements.is_empty() {
+                return Ok(());
+            }
+            self.cluster.batch(statements, values).await
+        };
+        try_join!(put, self.note_bucket(place, *expires_at))?;
+        Ok(())
     }
 
     async fn write_row(&self, row: &OnceRow) -> PortResult<()> {
@@ -46,7 +107,7 @@ impl ScyllaMessageStore {
                 value,
                 expires_at,
             } => {
-                let place = (*conversation, *sequence);
+                let place = (conversation, *sequence);
                 let put = self.put(
                     &statements.put_header,
                     place,
@@ -68,7 +129,7 @@ impl ScyllaMessageStore {
                     PayloadClass::Day => (&statements.put_payload_day, DAY_MS),
                     PayloadClass::Month => (&statements.put_payload, MONTH_MS),
                 };
-                let place = (*conversation, *sequence);
+                let place = (conversation, *sequence);
                 self.put(statement, place, (value, *expires_at), class_ms)
                     .await
             }
@@ -116,31 +177,40 @@ impl ScyllaMessageStore {
     async fn put(
         &self,
         statement: &scylla::statement::prepared::PreparedStatement,
-        (conversation, sequence): (ConversationId, Sequence),
-        (value, expires_at): (&Bytes, Millis),
+        place: (&ConversationId, Sequence),
+        row: (&Bytes, Millis),
         class_ms: u64,
     ) -> PortResult<()> {
+        if let Some(values) = self.put_values(place, row, class_ms) {
+            self.cluster.execute(statement, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing for what has ended.
+    fn put_values<'a>(
+        &self,
+        (conversation, sequence): (&'a ConversationId, Sequence),
+        (value, expires_at): (&'a Bytes, Millis),
+        class_ms: u64,
+    ) -> Option<PutValues<'a>> {
         let now = self.clock.now();
-        let Some(seconds) = time_to_live::seconds(expires_at, now) else {
-            return Ok(());
-        };
+        let seconds = time_to_live::seconds(expires_at, now)?;
         let at = time_to_live::write_timestamp(expires_at, class_ms, now);
         let sequence = saturated(sequence.0);
+        let conversation = conversation.as_bytes().as_slice();
         let bucket = sequence / BUCKET;
-        let place = (conversation.as_bytes().as_slice(), bucket, sequence);
-        let values = (place.0, place.1, place.2, value.as_ref(), at, seconds);
-        self.cluster.execute(statement, values).await?;
-        Ok(())
+        Some((conversation, bucket, sequence, value, at, seconds))
     }
 
     /// Says that a partition holds rows, until a day after they end: about once a day each.
     async fn note_bucket(
         &self,
-        (conversation, sequence): (ConversationId, Sequence),
+        (conversation, sequence): (&ConversationId, Sequence),
         expires_at: Millis,
     ) -> PortResult<()> {
         let bucket = saturated(sequence.0) / BUCKET;
-        let key = (conversation, bucket);
+        let key = (*conversation, bucket);
         let known = {
             let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
             noted.get(&key).is_some_and(|until| *until >= expires_at)

@@ -102,19 +102,15 @@ impl MessageStore for Metered<dyn MessageStore> {
         .await
     }
 
-    async fn delete_mark(&self, mark: Mark) -> PortResult<()> {
-        timed(Call::MessagesDeleteMark, self.0.delete_mark(mark)).await
-    }
-
-    async fn write_cursor(
+    async fn acknowledge(
         &self,
         device: DeviceId,
         conversation: ConversationId,
         sequence: Sequence,
     ) -> PortResult<()> {
         timed(
-            Call::MessagesWriteCursor,
-            self.0.write_cursor(device, conversation, sequence),
+            Call::MessagesAcknowledge,
+            self.0.acknowledge(device, conversation, sequence),
         )
         .await
     }

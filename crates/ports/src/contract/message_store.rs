@@ -44,7 +44,7 @@ macro_rules! message_store_contract {
             a_deleted_group_state_stays_deleted_when_its_write_is_replayed
             welcomes_are_read_by_device_and_deleted_one_by_one
             a_lower_mark_never_hides_a_higher_one
-            deleting_a_mark_keeps_a_higher_one
+            acknowledging_keeps_a_higher_mark
             a_deleted_mark_does_not_come_back_with_its_replay
             marks_page_in_conversation_order
             a_cursor_only_grows

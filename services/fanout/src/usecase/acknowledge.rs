@@ -1,14 +1,13 @@
 //! A device has applied and stored everything up to a sequence.
 
-use xchat_ports::message_store::Mark;
 use xchat_types::{ConversationId, DeviceId, Sequence};
 
 use super::Fanout;
 use crate::Error;
 
 impl Fanout {
-    /// Moves the cursor, then deletes the mark at the same sequence. Idempotent. A cursor above
-    /// the head is told, never clamped.
+    /// Moves the cursor and deletes the mark. Idempotent. A cursor above the head is told, never
+    /// clamped.
     pub async fn acknowledge(
         &self,
         device: DeviceId,
@@ -20,14 +19,6 @@ impl Fanout {
             return Err(Error::RolledBack);
         }
         let store = &self.conversations.store;
-        store.write_cursor(device, conversation, sequence).await?;
-        store
-            .delete_mark(Mark {
-                device,
-                conversation,
-                sequence,
-            })
-            .await?;
-        Ok(())
+        Ok(store.acknowledge(device, conversation, sequence).await?)
     }
 }

@@ -140,8 +140,7 @@ stepping! {
     delete_welcome(device: DeviceId, reference: WelcomeRef) -> ();
     write_marks(marks: &[Mark]) -> ();
     read_marks(device: DeviceId, after: Option<ConversationId>, limit: usize) -> Vec<Mark>;
-    delete_mark(mark: Mark) -> ();
-    write_cursor(device: DeviceId, conversation: ConversationId, sequence: Sequence) -> ();
+    acknowledge(device: DeviceId, conversation: ConversationId, sequence: Sequence) -> ();
     read_cursor(device: DeviceId, conversation: ConversationId) -> Option<Sequence>;
     sync() -> ();
 }

@@ -17,6 +17,10 @@ async fn write(store: &dyn MessageStore, marks: &[Mark]) {
     settled(|| store.write_marks(marks)).await;
 }
 
+async fn acknowledge(store: &dyn MessageStore, number: u8, sequence: u64) {
+    settled(|| store.acknowledge(device(1), conversation(number), Sequence(sequence))).await;
+}
+
 /// All marks of a device, in pages.
 async fn read(store: &dyn MessageStore, owner: u8, limit: usize) -> Vec<Mark> {
     let mut found: Vec<Mark> = Vec::new();
@@ -41,12 +45,12 @@ pub async fn a_lower_mark_never_hides_a_higher_one(factory: &impl Factory) {
     assert_eq!(read(&*store, 1, 10).await, [mark(1, 12)]);
 }
 
-pub async fn deleting_a_mark_keeps_a_higher_one(factory: &impl Factory) {
+pub async fn acknowledging_keeps_a_higher_mark(factory: &impl Factory) {
     let store = factory.create().await;
     write(&*store, &[mark(1, 5)]).await;
-    settled(|| store.delete_mark(mark(1, 4))).await;
+    acknowledge(&*store, 1, 4).await;
     assert_eq!(read(&*store, 1, 10).await, [mark(1, 5)]);
-    settled(|| store.delete_mark(mark(1, 5))).await;
+    acknowledge(&*store, 1, 5).await;
     assert_eq!(read(&*store, 1, 10).await, []);
     write(&*store, &[mark(1, 6)]).await;
     assert_eq!(read(&*store, 1, 10).await, [mark(1, 6)]);
@@ -56,8 +60,8 @@ pub async fn a_deleted_mark_does_not_come_back_with_its_replay(factory: &impl Fa
     let store = factory.create().await;
     write(&*store, &[mark(1, 5)]).await;
     // Acknowledged further than it was marked: the worker's note is late.
-    settled(|| store.delete_mark(mark(1, 7))).await;
-    settled(|| store.delete_mark(mark(1, 6))).await;
+    acknowledge(&*store, 1, 7).await;
+    acknowledge(&*store, 1, 6).await;
     write(&*store, &[mark(1, 5), mark(1, 7)]).await;
     assert_eq!(read(&*store, 1, 10).await, []);
     write(&*store, &[mark(1, 8)]).await;
@@ -71,7 +75,7 @@ pub async fn marks_page_in_conversation_order(factory: &impl Factory) {
     written.reverse();
     write(&*store, &written).await;
     write(&*store, &[mark(7, 3)]).await;
-    settled(|| store.delete_mark(mark(7, 3))).await;
+    acknowledge(&*store, 7, 3).await;
     for limit in [1, 2, 3, 100] {
         assert_eq!(read(&*store, 1, limit).await, all);
     }
@@ -83,7 +87,7 @@ pub async fn a_cursor_only_grows(factory: &impl Factory) {
     let read = || settled(|| store.read_cursor(device(1), conversation(1)));
     assert_eq!(read().await, None);
     for (written, expected) in [(4, 4), (2, 4), (4, 4), (9, 9), (8, 9)] {
-        settled(|| store.write_cursor(device(1), conversation(1), Sequence(written))).await;
+        acknowledge(&*store, 1, written).await;
         assert_eq!(read().await, Some(Sequence(expected)));
     }
     let other = settled(|| store.read_cursor(device(2), conversation(1))).await;

@@ -143,10 +143,13 @@ pub async fn a_row_that_has_expired_already_is_not_written(factory: &impl Factor
     let rows = [
         envelope(1),
         payload(1, PayloadClass::Hour, long_ago),
+        payload(2, PayloadClass::Month, long_ago),
+        envelope(2),
         welcome,
     ];
     write(&*store, &rows).await;
-    assert_eq!(pages(&*store, 0, 10, 100).await, [stored(1, false)]);
+    let headers = [stored(1, false), stored(2, false)];
+    assert_eq!(pages(&*store, 0, 10, 100).await, headers);
     assert_eq!(settled(|| store.read_welcomes(device(1))).await, []);
 }
 
