@@ -29,6 +29,9 @@ const SESSION: Duration = Duration::from_mins(1);
 /// Within this what is folded is committed too: `fanout.commit_interval` is a second.
 const COMMITTED: Duration = Duration::from_secs(5);
 const WORKERS: [&str; 2] = ["fanout-1", "fanout-2"];
+/// Longer than a heartbeat, a sixth of the session, by which a worker hears of a rebalance: while one
+/// is under way nothing is committed, and a commit that it overtakes costs a worker all it owns.
+const STEADY: Duration = Duration::from_secs(12);
 const REFUSED: &str = "REASON_LOG_LAG";
 
 fn refusals(load: &Load) -> usize {
@@ -43,6 +46,42 @@ fn going_on(load: &Load, then: &[Progress]) -> BTreeSet<Conversation> {
         .filter(|(now, then)| now.written > then.written && now.unsettled > then.written + 1)
         .map(|(now, _)| now.conversation)
         .collect()
+}
+
+/// So many partitions a worker owns, by its own words.
+fn owned(log: &str) -> usize {
+    log.lines().fold(0, |owned, line| {
+        let count = line.rsplit_once("partitions=");
+        let count = count.and_then(|(_, count)| count.trim().parse().ok());
+        let count = count.unwrap_or_default();
+        if line.contains("partitions assigned") {
+            owned + count
+        } else if line.contains("partitions released") || line.contains("partitions lost") {
+            owned.saturating_sub(count)
+        } else {
+            owned
+        }
+    })
+}
+
+/// Else the one that is stopped has all partitions, and keeps them.
+async fn each_worker_keeps_some(house: &House) {
+    let began = Instant::now();
+    let (mut owns, mut since) = (Vec::new(), began);
+    while since.elapsed() < STEADY {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "no worker keeps what it owns: {owns:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let now: Vec<_> = WORKERS
+            .iter()
+            .map(|name| owned(&house.log_of(name)))
+            .collect();
+        if now.contains(&0) || now != owns {
+            (owns, since) = (now, Instant::now());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,15 +101,7 @@ async fn a_worker_that_stands_still_makes_the_guard_refuse_and_loses_nothing() {
     ];
     let house = House::with(SERVER, Shape::Fleet, &settings);
     let load = Load::start(house.gateways(), PLAN).await;
-    let began = Instant::now();
-    // Else the one that is stopped has all partitions, and keeps them.
-    while WORKERS
-        .iter()
-        .any(|name| !house.log_of(name).contains("partitions assigned"))
-    {
-        assert!(began.elapsed() < PATIENCE, "a worker owns nothing");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    each_worker_keeps_some(&house).await;
     // All that was handed in before this is folded: what is not, at the pause, came later.
     let folded = Instant::now();
     assert!(load.caught_up(PATIENCE).await, "the load runs");
