@@ -29,8 +29,8 @@ const SESSION: Duration = Duration::from_mins(1);
 /// Within this what is folded is committed too: `fanout.commit_interval` is a second.
 const COMMITTED: Duration = Duration::from_secs(5);
 const WORKERS: [&str; 2] = ["fanout-1", "fanout-2"];
-/// Longer than a heartbeat, a sixth of the session, by which a worker hears of a rebalance: while one
-/// is under way nothing is committed, and a commit that it overtakes costs a worker all it owns.
+/// Longer than a heartbeat, a sixth of the session, by which a worker hears of a rebalance. While one
+/// is under way nothing is committed, here for longer than the limit.
 const STEADY: Duration = Duration::from_secs(12);
 const REFUSED: &str = "REASON_LOG_LAG";
 
@@ -100,8 +100,8 @@ async fn a_worker_that_stands_still_makes_the_guard_refuse_and_loses_nothing() {
         ("backends__kafka__session", session.as_str()),
     ];
     let house = House::with(SERVER, Shape::Fleet, &settings);
-    let load = Load::start(house.gateways(), PLAN).await;
     each_worker_keeps_some(&house).await;
+    let load = Load::start(house.gateways(), PLAN).await;
     // All that was handed in before this is folded: what is not, at the pause, came later.
     let folded = Instant::now();
     assert!(load.caught_up(PATIENCE).await, "the load runs");
